@@ -1,0 +1,20 @@
+"""The suite's plugins, one subject a file."""
+
+import pytest
+
+pytest_plugins = (
+    "pytester",
+    "fixtures.options",
+    "fixtures.claims",
+    "fixtures.cluster",
+    "fixtures.machines",
+    "fixtures.report",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything under tests/cluster needs the cluster."""
+    for item in items:
+        if "tests/cluster/" in item.nodeid:
+            item.add_marker(pytest.mark.cluster)

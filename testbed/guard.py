@@ -1,0 +1,121 @@
+"""The guard: what a test finds on a machine it must leave there, and leave no more.
+
+A snapshot is a set of lines; its difference to the machine's state after bring-up names what was left or lost.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+from docker.errors import APIError
+
+from testbed import images, paths
+from testbed.machine import Machine
+
+FOLDER = paths.STATE / "run" / "snapshots"
+
+# Users, running and failed units, unit files, the workshop's paths with owner and mode, and the packet filter.
+SYSTEM = (
+    "getent passwd | sed 's/^/user /'; getent group | sed 's/^/group /'; "
+    "systemctl list-units --plain --no-legend --type=service,socket,timer --state=active,failed "
+    "| awk '{print \"unit\", $1, $3}'; "
+    "sudo find /media /home /opt /etc/systemd/system /run/systemd/system /etc/docker /root /var/shared "
+    "-printf 'file %p %y %m %u:%g\\n' 2>/dev/null; "
+    "sudo iptables -S INPUT | sed 's/^/iptables /'; sudo iptables -S OUTPUT | sed 's/^/iptables /'"
+)
+# What systemd and docker's own work bring and take on their own.
+PASSING = ("unit systemd-tmpfiles-clean.service", "unit run-docker-runtime", "unit logrotate", "unit etcd2.service auto-restart")
+# Images of the registry are a cache: any test may pull them, none has to remove them.
+CACHED = {f"{recipe.name}:latest" for recipe in images.WORKSHOP}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a test left on a machine, and what it took away."""
+
+    left: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{verb}: {', '.join(lines[:12])}{' …' if len(lines) > 12 else ''}"
+            for verb, lines in (("left", self.left), ("lost", self.lost))
+            if lines
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.left or self.lost)
+
+
+def snapshot(machine: Machine) -> list[str]:
+    """What there is on a machine, as sorted lines."""
+    system = machine.quietly(SYSTEM).stdout.splitlines()
+    lines = [line for line in system if not line.startswith(PASSING)]
+    return sorted([*lines, *_of_docker(machine.docker)])
+
+
+def keys(address: str) -> list[str]:
+    """The keys that etcd holds, as lines; hidden ones (fleet's, say) are not listed by etcd."""
+    root = httpx.get(f"http://{address}:2379/v2/keys/", params={"recursive": "true"}, timeout=5).json()["node"]
+    return sorted(f"key {node['key']}" for node in _leaves(root))
+
+
+def keep_baseline(name: str, lines: Iterable[str]) -> None:
+    """Remember `lines` as what belongs on the machine (or in the store) of that name."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / f"{name}.json").write_text(json.dumps(sorted(lines)))
+
+
+def difference(name: str, lines: Iterable[str], folder: Path = FOLDER) -> Difference:
+    """How `lines` differ from the baseline of that name."""
+    before, after = set(json.loads((folder / f"{name}.json").read_text())), set(lines)
+    return Difference(tuple(sorted(after - before)), tuple(sorted(before - after)))
+
+
+def clean(machine: Machine, found: Difference) -> None:
+    """Remove the containers, images, volumes and networks that were left; what remains is for a rebuild."""
+    for line in sorted(found.left):  # containers come first, so that nothing holds what comes after
+        kind, _, rest = line.partition(" ")
+        name = rest.split(" ")[0]
+        remove = {
+            "container": lambda name: machine.docker.api.remove_container(name, force=True, v=True),
+            "image": lambda name: machine.docker.api.remove_image(name, force=True),
+            "network": machine.docker.api.remove_network,
+            "volume": lambda name: machine.docker.api.remove_volume(name, force=True),
+        }.get(kind)
+        if remove is not None:
+            _remove(remove, name)
+
+
+def _remove(remove: Any, name: str) -> None:
+    try:
+        remove(name)
+    except APIError as error:
+        if error.status_code != httpx.codes.NOT_FOUND:
+            raise
+
+
+def _of_docker(engine: docker.DockerClient) -> Iterable[str]:
+    for container in engine.api.containers(all=True):
+        yield f"container {container['Names'][0].lstrip('/')} {container['Image']} {container['State']}"
+    for image in engine.api.images():
+        tags = [tag for tag in image["RepoTags"] or [] if tag != "<none>:<none>"]
+        if not tags:
+            yield f"image {image['Id']}"
+        yield from (f"image {tag}" for tag in tags if tag not in CACHED)
+    for volume in engine.api.volumes()["Volumes"] or []:
+        yield f"volume {volume['Name']}"
+    for network in engine.api.networks():
+        yield f"network {network['Name']}"
+
+
+def _leaves(node: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    children = node.get("nodes", [])
+    if not children and node.get("key"):
+        yield node
+    for child in children:
+        yield from _leaves(child)

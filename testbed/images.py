@@ -1,0 +1,168 @@
+"""The images of the machines and of the workshop: built on the host's engine, and again only when their sources change.
+
+An image's tag is a hash over its folder and over the images that it stands on, so "is it built?" is one look-up.
+"""
+
+import hashlib
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import docker
+from docker.errors import APIError, BuildError, ImageNotFound, NotFound
+
+from testbed import paths
+from testbed.errors import TestbedError
+from testbed.wait import wait_until
+
+Say = Callable[[str], object]
+LABEL = "cododemo.image"
+DEBIAN = "bookworm"
+REGISTRY_PORT = "5000/tcp"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An image's folder under images/, and the build argument that names the image it stands on."""
+
+    name: str
+    argument: str
+    stands_on: str
+
+
+MACHINES = (
+    Recipe("machine", "BASE", "base"),
+    Recipe("node", "MACHINE", "machine"),
+    Recipe("boot2docker", "MACHINE", "machine"),
+    Recipe("services", "BASE", "base"),
+)
+WORKSHOP = (
+    Recipe("hello-world", "BASE", "base"),
+    Recipe("busybox", "BASE", "base"),
+)
+
+
+def ensure(say: Say = print) -> dict[str, str]:
+    """Build what is missing and return the tag of every image by its name.
+
+    `filled-services` is `services` with the workshop's images already pushed into its registry, so that no run has to push them.
+    Raises TestbedError when an image cannot be built.
+    """
+    engine = docker.from_env()
+    tags = tags_of_sources()
+    if not _exists(engine, tags["base"]):
+        say("building the base image of Debian packages")
+        _make_base(engine, tags["base"])
+    for recipe in MACHINES + WORKSHOP:
+        if not _exists(engine, tags[recipe.name]):
+            say(f"building {recipe.name}")
+            _build(engine, recipe, tags)
+    if not _exists(engine, tags["filled-services"]):
+        say("filling the registry with the workshop's images")
+        _fill_registry(engine, tags)
+    return tags
+
+
+def tags_of_sources() -> dict[str, str]:
+    """The tag that each image has when it is built from today's sources, by the image's name."""
+    digests = {"base": hashlib.sha256(DEBIAN.encode()).hexdigest()}
+    for recipe in MACHINES + WORKSHOP:
+        digest = hashlib.sha256(digests[recipe.stands_on].encode())
+        folder = paths.IMAGES / recipe.name
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                digest.update(f"{file.relative_to(folder)} {file.stat().st_mode & 0o111}\n".encode() + file.read_bytes())
+        digests[recipe.name] = digest.hexdigest()
+    digests["filled-services"] = hashlib.sha256("".join(sorted(digests.values())).encode()).hexdigest()
+    return {name: f"cododemo/{name}:{digest[:12]}" for name, digest in digests.items()}
+
+
+def built() -> bool:
+    """Whether every image is there, so that a run need not build."""
+    engine = docker.from_env()
+    return all(_exists(engine, tag) for tag in tags_of_sources().values())
+
+
+def _exists(engine: docker.DockerClient, tag: str) -> bool:
+    try:
+        engine.images.get(tag)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _make_base(engine: docker.DockerClient, tag: str) -> None:
+    """Debian from Docker Hub, or, where that does not answer, made of Debian's packages."""
+    repository, version = tag.split(":")
+    try:
+        engine.images.pull("debian", tag=f"{DEBIAN}-slim").tag(repository, version)
+    except (APIError, NotFound):
+        _import_packages(engine, repository, version)
+
+
+def _import_packages(engine: docker.DockerClient, repository: str, version: str) -> None:
+    archive = paths.STATE / "base.tar"
+    archive.parent.mkdir(exist_ok=True)
+    made = subprocess.run(
+        ["mmdebstrap", "--variant=minbase", "--quiet", DEBIAN, str(archive)], capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        lines = made.stderr.strip().splitlines() or ["no output"]
+        raise TestbedError(f"mmdebstrap {DEBIAN} ended with {made.returncode}: {lines[-1]}; mend the package source or the disk")
+    try:
+        engine.api.import_image_from_file(str(archive), repository=repository, tag=version, changes=[f"LABEL {LABEL}=base"])
+    finally:
+        archive.unlink()
+
+
+def _build(engine: docker.DockerClient, recipe: Recipe, tags: dict[str, str]) -> None:
+    try:
+        engine.images.build(
+            path=str(paths.IMAGES / recipe.name),
+            tag=tags[recipe.name],
+            buildargs={recipe.argument: tags[recipe.stands_on]},
+            labels={LABEL: recipe.name},
+            rm=True,
+            forcerm=True,
+        )
+    except BuildError as error:
+        output = "".join(str(line.get("stream", "")) for line in error.build_log).strip().splitlines()
+        raise TestbedError(f"images/{recipe.name} does not build: {error.msg}; {' | '.join(output[-3:])}") from error
+    # A build stage leaves an image without a tag; ours say so by a label.
+    engine.images.prune(filters={"dangling": True, "label": LABEL})
+
+
+def _fill_registry(engine: docker.DockerClient, tags: dict[str, str]) -> None:
+    registry = engine.containers.run(
+        tags["services"],
+        "docker-registry serve /etc/docker/registry/config.yml",
+        detach=True,
+        ports={REGISTRY_PORT: ("127.0.0.1", 0)},
+        labels={LABEL: "services"},
+    )
+    try:
+        registry.reload()
+        port = (registry.ports[REGISTRY_PORT] or [])[0]["HostPort"]
+        for recipe in WORKSHOP:
+            _push(engine, tags[recipe.name], f"127.0.0.1:{port}/library/{recipe.name}")
+        repository, version = tags["filled-services"].split(":")
+        changes = ['CMD ["/usr/local/sbin/entry"]', f"LABEL {LABEL}=filled-services"]
+        registry.commit(repository=repository, tag=version, changes=changes)
+    finally:
+        registry.remove(force=True, v=True)
+
+
+def _push(engine: docker.DockerClient, image: str, repository: str) -> None:
+    engine.images.get(image).tag(repository, "latest")
+
+    def pushed() -> bool:
+        lines = engine.images.push(repository, tag="latest", stream=True, decode=True)
+        errors = [line["error"] for line in lines if "error" in line]
+        if errors:
+            raise APIError(errors[0])
+        return True
+
+    try:
+        wait_until(pushed, f"push of {repository}", seconds=30, not_yet=(APIError,))
+    finally:
+        engine.images.remove(f"{repository}:latest")

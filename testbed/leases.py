@@ -1,0 +1,54 @@
+"""Leases: who may use what, across the processes of a run. A machine or the quorum is leased shared or alone.
+
+The locks belong to the kernel, so that a process that is killed holds none. Source: fcntl(2), advisory record locking.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from enum import Enum
+from pathlib import Path
+
+from fasteners import InterProcessLock, InterProcessReaderWriterLock
+
+from testbed import paths
+
+FOLDER = paths.STATE / "run" / "leases"
+
+
+class Use(Enum):
+    """How a lease is held: by many who only look, or by one who may change things."""
+
+    SHARED = "shared"
+    ALONE = "alone"
+
+
+@contextmanager
+def lease(wants: Mapping[str, Use], folder: Path = FOLDER, *, wait: bool = True) -> Iterator[float | None]:
+    """Hold all `wants` (by name) at once; gives the seconds waited for them, or None when `wait` is off and one is taken.
+
+    Everybody takes leases in the order of their names, so that two who want the same ones never wait for each other.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with ExitStack() as held:
+        taken = all(_take(held, folder / name, wants[name], wait) for name in sorted(wants))
+        if not taken:
+            held.close()
+        yield time.monotonic() - started if taken else None
+
+
+def _take(held: ExitStack, file: Path, use: Use, wait: bool) -> bool:
+    """Through a gate, so that one who wants it alone is not passed for ever by those who share."""
+    gate = InterProcessLock(file.with_suffix(".gate"))
+    lock = InterProcessReaderWriterLock(file.with_suffix(".lease"))
+    if not gate.acquire(blocking=wait):
+        return False
+    try:
+        acquire = lock.acquire_read_lock if use is Use.SHARED else lock.acquire_write_lock
+        if not acquire(blocking=wait):
+            return False
+    finally:
+        gate.release()
+    held.callback(lock.release_read_lock if use is Use.SHARED else lock.release_write_lock)
+    return True

@@ -1,0 +1,101 @@
+"""Machines as systemd containers on the host's Docker engine, made by Vagrant's docker provider."""
+
+import shutil
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import docker
+from docker.errors import NotFound
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from testbed import paths, vagrant
+
+CHECKOUT_LABEL = "cododemo.checkout"
+MACHINE_LABEL = "cododemo.machine"
+
+# The smallest set of rights under which systemd and an engine run in a container on cgroup v1 and v2, with and without
+# CAP_SYS_RESOURCE on the host; --privileged is refused where the host's bounding set lacks that capability.
+RIGHTS = (
+    "--cap-add=ALL",
+    "--cap-drop=SYS_RESOURCE",
+    "--security-opt=seccomp=unconfined",
+    "--security-opt=apparmor=unconfined",
+    "--security-opt=systempaths=unconfined",
+    "--cgroupns=private",
+)
+
+
+Filters = dict[str, str | list[str] | bool]
+
+
+def checkout_label() -> str:
+    """The label, as name=value, that all things made for this checkout carry."""
+    return f"{CHECKOUT_LABEL}={paths.checkout_id()}"
+
+
+class DockerProvider:
+    """See testbed.providers.Provider for what each method promises."""
+
+    @cached_property
+    def engine(self) -> docker.DockerClient:
+        return docker.from_env()
+
+    @cached_property
+    def network(self) -> Network:
+        return self.engine.networks.list(filters={"label": checkout_label()})[0]
+
+    def facts(self) -> dict[str, Any]:
+        return {"create_args": [*RIGHTS, f"--label={checkout_label()}", f"--network={network_name()}"]}
+
+    def up(self, name: str | None = None) -> Iterator[str]:
+        return vagrant.up(name)
+
+    def ssh_config(self) -> str:
+        return vagrant.ssh_config()
+
+    def power_off(self, name: str) -> None:
+        self._container(name).kill("SIGKILL")
+
+    def power_on(self, name: str) -> None:
+        self._container(name).start()
+
+    def cut_off(self, name: str) -> None:
+        self.network.disconnect(self._container(name))
+
+    def reconnect(self, name: str, address: str) -> None:
+        self.network.connect(self._container(name), ipv4_address=address)
+
+    def execute(self, name: str, command: str) -> str:
+        output = self._container(name).exec_run(["sh", "-c", command]).output
+        return output.decode(errors="replace") if isinstance(output, bytes) else ""
+
+    def remove(self) -> None:
+        labels: Filters = {"label": checkout_label()}
+        for container in self.engine.containers.list(all=True, filters=labels, ignore_removed=True):
+            _remove(container)
+        for network in self.engine.networks.list(filters=labels):
+            network.remove()
+        for volume in self.engine.volumes.list(filters=labels):
+            volume.remove()
+        shutil.rmtree(paths.ROOT / ".vagrant", ignore_errors=True)
+
+    def _container(self, name: str) -> Container:
+        return self.engine.containers.list(all=True, filters=self._labels(name))[0]
+
+    @staticmethod
+    def _labels(name: str) -> Filters:
+        return {"label": [checkout_label(), f"{MACHINE_LABEL}={name}"]}
+
+
+def network_name() -> str:
+    """The name of the cluster's network."""
+    return f"cododemo-{paths.checkout_id()}"
+
+
+def _remove(container: Container) -> None:
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        return  # it was being removed already, as by a `vagrant destroy` that was killed

@@ -1,0 +1,43 @@
+"""When a machine is ready: conditions that are polled, each with its own words for when it does not come true."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import httpx
+
+from testbed.errors import TestbedError
+from testbed.wait import wait_until
+
+ENGINE_SECONDS = 90
+QUORUM_SECONDS = 90
+
+
+def engine_answers(address: str) -> bool:
+    """Whether the Docker engine at `address` answers on TCP."""
+    return httpx.get(f"http://{address}:2375/_ping", timeout=2).text == "OK"
+
+
+def etcd_healthy(address: str) -> bool:
+    """Whether the etcd member at `address` says that it is healthy, which it is only with a quorum (etcd 3.4, /health)."""
+    return str(httpx.get(f"http://{address}:2379/health", timeout=2).json()["health"]) == "true"
+
+
+def wait_for_machine(name: str, address: str, bring_up: "Future[None]", say: Callable[[str], object]) -> None:
+    """Return when the machine's engine answers and, on a node, when etcd has a quorum; say each as it comes true.
+
+    Raises WaitTimeout naming machine and condition, or TestbedError at once when `bring_up` failed, since nobody then
+    starts the machine.
+    """
+
+    def wait_for(condition: Callable[[str], bool], words: str, seconds: float) -> None:
+        def holds() -> bool:
+            if bring_up.done() and bring_up.exception():
+                raise TestbedError(f"{name}: was not brought up")
+            return condition(address)
+
+        wait_until(holds, f"{name}: {words}", seconds=seconds, not_yet=(httpx.TransportError, ValueError, KeyError))
+        say(f"{name:<12} {words}")
+
+    if name != "boot2docker":
+        wait_for(etcd_healthy, "etcd has a quorum", QUORUM_SECONDS)
+    wait_for(engine_answers, "the engine answers", ENGINE_SECONDS)

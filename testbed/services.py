@@ -1,0 +1,73 @@
+"""The services container: the discovery service, and the registry that is every engine's mirror.
+
+It stands for the internet of the workshop, at a fixed address of the cluster's network, so that no run needs another network.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import docker
+import httpx
+from docker.errors import APIError
+from docker.types import IPAMConfig, IPAMPool
+
+from testbed import paths
+from testbed.errors import TestbedError
+from testbed.providers.docker import CHECKOUT_LABEL, network_name
+from testbed.wait import wait_until
+
+HOST = 2
+REGISTRY_PORT = 5000
+DISCOVERY_PORT = 8087
+START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Services:
+    """Where the services of a running testbed are reached, from its machines and from the host."""
+
+    address: str
+
+    @property
+    def discovery(self) -> str:
+        return f"http://{self.address}:{DISCOVERY_PORT}"
+
+    @property
+    def registry(self) -> str:
+        return f"http://{self.address}:{REGISTRY_PORT}"
+
+
+def start(image: str, subnet: IPv4Network, registry_port: int) -> Services:
+    """Make the cluster's network and start the services on it; returns when both services answer.
+
+    `registry_port` is the host's port for the registry on loopback, 0 for any. Raises TestbedError when the subnet or the
+    port is taken, or a service does not answer.
+    """
+    engine = docker.from_env()
+    labels = {CHECKOUT_LABEL: paths.checkout_id()}
+    services = Services(str(subnet[HOST]))
+    try:
+        pool = IPAMPool(subnet=str(subnet), gateway=str(subnet[1]))
+        engine.networks.create(network_name(), labels=labels, ipam=IPAMConfig(pool_configs=[pool]))
+    except APIError as error:
+        raise TestbedError(f"subnet {subnet}: {error.explanation}; take another with --subnet") from error
+    container = engine.containers.create(
+        image,
+        name=f"{network_name()}-services",
+        hostname="services",
+        labels=labels,
+        network=network_name(),
+        networking_config={network_name(): engine.api.create_endpoint_config(ipv4_address=services.address)},
+        ports={f"{REGISTRY_PORT}/tcp": ("127.0.0.1", registry_port)},
+    )
+    try:
+        container.start()
+    except APIError as error:
+        raise TestbedError(f"registry port {registry_port}: {error.explanation}; take another with --registry-port") from error
+
+    def answering() -> bool:
+        urls = f"{services.registry}/v2/", f"{services.discovery}/health"
+        return all(httpx.get(url, timeout=2).is_success for url in urls)
+
+    wait_until(answering, "services: registry and discovery answer", seconds=START_SECONDS, not_yet=(httpx.TransportError,))
+    return services

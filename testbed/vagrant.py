@@ -1,0 +1,42 @@
+"""Vagrant, called from this checkout: few calls, because each costs about two seconds of Ruby."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import vagrant
+
+from testbed import paths
+from testbed.errors import TestbedError
+
+ENVIRONMENT = {
+    # Tells the Vagrantfile that images, services, key and user-data are there, and that config.rb is not to be read.
+    "CODODEMO_PREPARED": "1",
+    # No look on the internet for a newer Vagrant.
+    "VAGRANT_CHECKPOINT_DISABLE": "1",
+}
+
+
+def up(name: str | None = None) -> Iterator[str]:
+    """`vagrant up` for one machine, or for all side by side; yields its lines, raises TestbedError with the last ones."""
+    lines: list[str] = []
+    try:
+        for line in _vagrant(stderr=subprocess.STDOUT).up(vm_name=name, stream_output=True):
+            lines.append(line.rstrip())
+            yield lines[-1]
+    except subprocess.CalledProcessError as error:
+        raise TestbedError(f"vagrant up ended with {error.returncode}: {' | '.join(filter(None, lines[-8:]))}") from error
+
+
+def ssh_config() -> str:
+    """`vagrant ssh-config` of all machines; raises TestbedError when Vagrant does not know them."""
+    try:
+        return str(_vagrant(stderr=subprocess.DEVNULL).ssh_config())
+    except subprocess.CalledProcessError as error:
+        problem = f"vagrant ssh-config ended with {error.returncode}"
+        raise TestbedError(f"{problem}; `vagrant status` tells which machine is missing") from error
+
+
+def _vagrant(stderr: int) -> vagrant.Vagrant:
+    return vagrant.Vagrant(str(paths.ROOT), env={**os.environ, **ENVIRONMENT}, err_cm=lambda: nullcontext(stderr))

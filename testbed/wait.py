@@ -1,0 +1,45 @@
+"""Waiting for a condition: polled closely, bounded, and with an error that says what was awaited and what was seen."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
+
+from testbed.errors import TestbedError
+
+T = TypeVar("T")
+
+
+class WaitTimeout(TestbedError):
+    """A condition did not come true in time."""
+
+
+def wait_until(
+    condition: Callable[[], T],
+    what: str | Callable[[], str],
+    *,
+    seconds: float,
+    every: float = 0.1,
+    not_yet: tuple[type[Exception], ...] = (),
+) -> T:
+    """Poll `condition` until it returns something true, and return that.
+
+    `not_yet` are the exceptions that mean "try again". Raises WaitTimeout after `seconds`, with `what` (asked only then,
+    if it is a callable) and the last value or exception seen.
+    """
+    retrying = Retrying(
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(every),
+        retry=retry_if_result(lambda value: not value) | retry_if_exception_type(not_yet),
+    )
+    try:
+        return retrying(condition)
+    except RetryError as error:
+        awaited = what() if callable(what) else what
+        raise WaitTimeout(f"{awaited}: not within {seconds:.0f} s; last seen: {_last_seen(error)}") from error
+
+
+def _last_seen(error: RetryError) -> str:
+    attempt: RetryCallState | object = error.last_attempt
+    outcome = getattr(attempt, "exception", lambda: None)()
+    return repr(outcome) if outcome is not None else repr(error.last_attempt.result())
