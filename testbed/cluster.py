@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from ipaddress import IPv4Network
@@ -106,9 +108,11 @@ def up(options: Options, say: Say = print) -> Cluster:
     down()
     paths.STATE.mkdir(exist_ok=True)
     started = time.monotonic()
+    one_at_a_time = threading.Lock()
 
     def progress(line: str) -> None:
-        say(f"{time.monotonic() - started:6.1f} s  {line}")
+        with one_at_a_time:
+            say(f"{time.monotonic() - started:6.1f} s  {line}")
 
     for_machines = prepare(options, progress)
     begun = time.monotonic()
@@ -117,8 +121,11 @@ def up(options: Options, say: Say = print) -> Cluster:
     provider = providers.make(options.provider)
     try:
         _bring_up(provider, addresses, progress)
-    except TestbedError:
-        gather(provider, list(addresses), progress)
+    except BaseException as error:
+        if isinstance(error, TestbedError):
+            gather(provider, list(addresses), progress)
+        if options.keep == "never":
+            down()
         raise
     facts = json.loads(FACTS_FILE.read_text())
     seconds = round(time.monotonic() - begun, 2)
@@ -167,18 +174,22 @@ def _discovery_url(options: Options, for_machines: services.Services) -> str:
 
 def _bring_up(provider: providers.Provider, addresses: dict[str, str], say: Say) -> None:
     """Vagrant starts the machines; meanwhile each one's conditions are polled, so that none waits for another."""
-    with ThreadPoolExecutor(len(addresses) + 1) as pool:
-        vagrant_up = pool.submit(_drain, provider)
-        ready = [pool.submit(readiness.wait_for_machine, name, address, vagrant_up, say) for name, address in addresses.items()]
-        vagrant_up.result()
+    with ThreadPoolExecutor(len(addresses)) as pool, _set_on_failure(threading.Event()) as given_up:
+        ready = [pool.submit(readiness.wait_for_machine, name, address, given_up, say) for name, address in addresses.items()]
+        for _ in provider.up():
+            continue
         say("Vagrant has started every machine")
         ssh.write_config(provider.ssh_config())
-        list(pool.map(ssh.connect, addresses))
-        say("every machine answers by ssh")
         for machine in ready:
             machine.result()
+        list(pool.map(ssh.connect, addresses))
+        say("every machine answers by ssh")
 
 
-def _drain(provider: providers.Provider) -> None:
-    for _ in provider.up():
-        pass
+@contextmanager
+def _set_on_failure(event: threading.Event) -> Iterator[threading.Event]:
+    try:
+        yield event
+    except BaseException:
+        event.set()
+        raise

@@ -38,7 +38,7 @@ def _start_service(prefix: list[str]) -> engine.Engine:
 
 
 def _start_process(prefix: list[str]) -> engine.Engine:
-    if _runs("dockerd") is True:
+    if _runs("dockerd"):
         return _await(None, f"it runs, by {PID_FILES['dockerd']}")
     stale = [str(file) for program, file in PID_FILES.items() if _runs(program) is False]
     if stale:
