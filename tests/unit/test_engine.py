@@ -29,13 +29,13 @@ Answers = dict[str, Any]
 
 @pytest.fixture
 def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
-    """The server's answers by path; a string is sent as it is, with status 500."""
+    """The server's answers by path; one with a message is an error, as Docker's are."""
     by_path: Answers = {"/info": INFO, "/version": VERSION}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = by_path[self.path.partition("?")[0]]
-            self.send_response(500 if isinstance(answer, str) else 200)
+            self.send_response(500 if "message" in answer else 200)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 
@@ -102,7 +102,7 @@ def test_leftovers_are_containers_networks_and_volumes(answers: Answers) -> None
 
 
 def test_error_answer_is_told(answers: Answers) -> None:
-    answers["/info"] = "no space left"
+    answers["/info"] = {"message": "no space left"}
     with pytest.raises(engine.EngineSilent, match="answers /info with 500: no space left"):
         engine.info()
 

@@ -34,8 +34,8 @@ def verdicts(host: Host, options: Options) -> dict[str, str]:
     return {check.name: check.verdict for check in preflight.judge(host, options) if check.verdict != "ok"}
 
 
-def the(name: str, host: Host, options: Options = Options()) -> preflight.Check:  # noqa: B008  # frozen
-    return next(check for check in preflight.judge(host, options) if check.name == name)
+def the(name: str, host: Host, options: Options | None = None) -> preflight.Check:
+    return next(check for check in preflight.judge(host, options or Options()) if check.name == name)
 
 
 def test_good_host_passes_every_check() -> None:
@@ -109,7 +109,7 @@ def test_free_subnet_is_proposed() -> None:
 
 def test_demand_raises_the_first_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "survey", lambda _: replace(GOOD, vagrant=None, git=None))
-    with pytest.raises(TestbedError, match="^vagrant: not found; .*apt-get install vagrant$"):
+    with pytest.raises(TestbedError, match=r"^vagrant: not found; .*apt-get install vagrant$"):
         preflight.demand(Options())
 
 
