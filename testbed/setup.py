@@ -17,7 +17,7 @@ REQUIREMENTS = paths.ROOT / "requirements.txt"
 LOG = "pip.log"
 
 USE_PACKAGES = ("check", "test", "up", "prepare")
-USE_VENV = (*USE_PACKAGES, "down", "ssh")
+USE_VENV = (*USE_PACKAGES, "down", "report", "ssh")
 
 
 def main(arguments: list[str]) -> int:
