@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from testbed import paths, results, summary
+from testbed import handout, paths, results, summary
 from testbed.errors import TestbedError
 from testbed.findings import Findings, find
 from testbed.register import Register
@@ -32,6 +32,7 @@ def write(register: Register, run: Run) -> Findings:
     found = find(register, run)
     _replace(path(SUMMARY), json.dumps(summary.as_json(found), indent=1, ensure_ascii=False) + "\n")
     _replace(path(MARKDOWN), summary.as_markdown(found))
+    _replace(path(HANDOUT), handout.render(found))
     return found
 
 

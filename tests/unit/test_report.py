@@ -67,6 +67,8 @@ def test_all_forms_tell_the_same_story(recorded: Suite, workers: tuple[str, ...]
     )
     text = report.path(report.MARKDOWN).read_text()
     assert "✎ 1 erratum, ✗ 1 does not hold, ? 1 could not be checked, ⊘ 1 not checked here, ○ 3 not run" in text
+    page = report.path(report.HANDOUT).read_text()
+    assert page.index("core-02: expected the key, but saw:") < page.index("The text says") < page.index("etcd by hand")
 
 
 def test_text_that_no_longer_fails_is_no_erratum(recorded: Suite) -> None:
