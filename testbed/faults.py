@@ -20,15 +20,15 @@ def stopped(unit: str, *machines: Machine) -> Iterator[None]:
 
 
 @contextmanager
-def blocked(rule: str, *machines: Machine) -> Iterator[None]:
-    """Packets that match the rule are dropped on these machines, as in `INPUT -p tcp --dport 2380`."""
+def blocked(rule: str, *machines: Machine, verdict: str = "DROP") -> Iterator[None]:
+    """Packets that match the rule, as in `INPUT -p tcp --dport 2380`, are dropped on these machines, or REJECTed."""
     for machine in machines:
-        _demand(machine, f"sudo iptables -I {rule} -j DROP")
+        _demand(machine, f"sudo iptables -I {rule} -j {verdict}")
     try:
         yield
     finally:
         for machine in machines:
-            _demand(machine, f"sudo iptables -D {rule} -j DROP")
+            _demand(machine, f"sudo iptables -D {rule} -j {verdict}")
 
 
 def _demand(machine: Machine, command: str) -> None:
