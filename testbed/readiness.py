@@ -6,10 +6,12 @@ from concurrent.futures import Future
 import httpx
 
 from testbed.errors import TestbedError
+from testbed.machine import Machine
 from testbed.wait import wait_until
 
 ENGINE_SECONDS = 90
 QUORUM_SECONDS = 90
+NOT_YET = (httpx.TransportError, ValueError, KeyError)
 
 
 def engine_answers(address: str) -> bool:
@@ -20,6 +22,17 @@ def engine_answers(address: str) -> bool:
 def etcd_healthy(address: str) -> bool:
     """Whether the etcd member at `address` says that it is healthy, which it is only with a quorum (etcd 3.4, /health)."""
     return str(httpx.get(f"http://{address}:2379/health", timeout=2).json()["health"]) == "true"
+
+
+def wait_for_members(*members: Machine) -> None:
+    """Return when etcd is healthy on each of these nodes; raises WaitTimeout naming the node where it is not."""
+    for member in members:
+        wait_until(
+            lambda member=member: etcd_healthy(member.address),  # type: ignore[misc]  # mypy takes no defaults in lambdas
+            f"{member}: its etcd is healthy",
+            seconds=QUORUM_SECONDS,
+            not_yet=NOT_YET,
+        )
 
 
 def wait_for_machine(name: str, address: str, bring_up: "Future[None]", say: Callable[[str], object]) -> None:
@@ -35,7 +48,7 @@ def wait_for_machine(name: str, address: str, bring_up: "Future[None]", say: Cal
                 raise TestbedError(f"{name}: was not brought up")
             return condition(address)
 
-        wait_until(holds, f"{name}: {words}", seconds=seconds, not_yet=(httpx.TransportError, ValueError, KeyError))
+        wait_until(holds, f"{name}: {words}", seconds=seconds, not_yet=NOT_YET)
         say(f"{name:<12} {words}")
 
     if name != "boot2docker":

@@ -11,13 +11,11 @@ from testbed.cluster import Cluster
 from testbed.faults import crashed
 from testbed.leases import Use
 from testbed.machine import Machine
-from testbed.readiness import etcd_healthy
+from testbed.readiness import wait_for_members
 from testbed.transcript import Result
-from testbed.wait import wait_until
 
 GROUP = pytest.mark.xdist_group("quorum-drill")
 DRILL = "http://127.0.0.1:4001/v2/keys/drill"
-BACK_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def _drill(members: tuple[Machine, ...]) -> QuorumDrill:
         after_two_losses = _without_quorum(survivor)
         followers_back.enter_context(crashed("etcd2", *followers[spare:]))
         followers_back.close()
-        _await(*followers)
+        wait_for_members(*followers)
         return QuorumDrill(
             before=before[survivor],
             put_after_one_loss=put_after_one_loss,
@@ -102,7 +100,7 @@ def _drill(members: tuple[Machine, ...]) -> QuorumDrill:
 
 def _after(back: ExitStack, member: Machine, key: str) -> Result:
     back.close()
-    _await(member)
+    wait_for_members(member)
     return _read(member, key)
 
 
@@ -124,13 +122,3 @@ def _put(member: Machine, key: str) -> Result:
 
 def _read(member: Machine, key: str) -> Result:
     return member.run(f"curl -sL {DRILL}/{key}?quorum=true")
-
-
-def _await(*members: Machine) -> None:
-    for member in members:
-        wait_until(
-            lambda member=member: etcd_healthy(member.address),  # type: ignore[misc]  # mypy takes no defaults in lambdas
-            f"{member}: its etcd is healthy again",
-            seconds=BACK_SECONDS,
-            not_yet=(Exception,),
-        )

@@ -197,7 +197,7 @@ def test_systemd_itself_applies_the_cloud_config(node: Machine) -> None:
 @claim("coreos-facts.systemd-cloud-config")
 @pytest.mark.shared
 def test_a_unit_at_boot_has_applied_the_cloud_config(nodes: tuple[Machine, ...]) -> None:
-    """The units and settings of `user-data` are there, on every node."""
+    """The units of `user-data` run, and etcd has its settings, on every node."""
     wanted = yaml.safe_load(USER_DATA.read_text())["coreos"]
     units = [unit["name"] for unit in wanted["units"]]
     for node in nodes:
@@ -205,7 +205,14 @@ def test_a_unit_at_boot_has_applied_the_cloud_config(nodes: tuple[Machine, ...])
         assert result.stdout.strip() == "success", result.expected("success")
         active = node.run(f"systemctl is-active {' '.join(units)}")
         assert active.stdout.split() == ["active"] * len(units), active.expected(f"{units} to be active")
-        settings = node.run("cat /etc/coreos/update.conf")
-        assert f"REBOOT_STRATEGY={wanted['update']['reboot-strategy']}" in settings.stdout, settings.expected(
-            "the strategy of user-data"
-        )
+        settings = node.run("systemctl show -P Environment etcd2")
+        assert f"ETCD_DISCOVERY={wanted['etcd2']['discovery']}" in settings.stdout.split(), settings.expected("user-data's URL")
+
+
+@claim("coreos-facts.promoted-exact-image")
+@pytest.mark.shared
+def test_a_release_has_its_channel_in_its_version(node: Machine) -> None:
+    """A release of another channel is another build: MAJOR.0 is alpha, .1 beta, .2 stable, .3 long-term."""
+    release = node.run(". /etc/os-release; . /usr/share/flatcar/update.conf; echo $VERSION_ID $GROUP")
+    version, channel = release.stdout.split()
+    assert channel == ("alpha", "beta", "stable", "lts")[int(version.split(".")[1])], release.expected("the version's channel")

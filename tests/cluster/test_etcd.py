@@ -267,3 +267,50 @@ def test_every_node_serves_v2_and_was_told_to(quorum: tuple[Machine, ...]) -> No
         assert keys.json().get("action") == "get", keys.expected("a list of keys")
         told = node.run("sudo cat /proc/$(systemctl show -P MainPID etcd2)/environ | tr '\\0' '\\n'")
         assert "ETCD_ENABLE_V2=true" in told.stdout.splitlines(), told.expected("ETCD_ENABLE_V2=true")
+
+
+# The backquotes and the pattern are the text's.
+FIND_HOST = r"export DOCKERHOST=`netstat -nr | grep '^0\.0\.0\.0' | awk '{print $2}'`"
+MACHINES_OF_HOST = "curl -sSL --max-time 3 http://${DOCKERHOST}:4001/v2/machines"
+MYKEY_OF_HOST = "curl -sSL http://${DOCKERHOST}:4001/v2/keys/mykey"
+
+
+def in_container(node: Machine, options: str, *commands: str) -> Result:
+    """What the commands did in a container's shell; the image has netstat and curl."""
+    lines = "\n".join(commands)
+    return node.run(f"docker run --rm -i {options} curl sh <<'END'\n{lines}\nEND")
+
+
+@claim("etcd.from-inside-container")
+@pytest.mark.usefixtures("old_mykey")
+def test_a_container_reaches_etcd_at_its_default_gateway(keys: tuple[Machine, ...], node: Machine) -> None:
+    """`curl -L http://${DOCKERHOST}:4001/v2/keys/mykey -XPUT -d value="this is awesome"`, and the key read again."""
+    docker0 = node.run("docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}'").stdout.strip()
+    put = f'{MYKEY_OF_HOST} -XPUT -d value="this is awesome" -o /dev/null'
+    inside = in_container(node, "", FIND_HOST, "echo $DOCKERHOST", MACHINES_OF_HOST, "echo", put, MYKEY_OF_HOST)
+    gateway, machines, got = [*inside.stdout.splitlines(), "", "", ""][:3]
+    assert gateway == docker0, inside.expected(f"docker0's address, {docker0}, as the gateway")
+    assert len(machines.split(", ")) == len(keys), inside.expected("the machines of the cluster")
+    assert '"value":"this is awesome"' in got, inside.expected("the sentence as the value")
+    elsewhere = keys[-1].run(f"{MYKEY}?quorum=true")
+    assert elsewhere.stdout.strip() == got, elsewhere.expected(f"the key as it was seen inside, {got}")
+
+
+@claim("etcd.container-gateway-unreliable")
+@pytest.mark.usefixtures("quorum")
+@pytest.mark.parametrize("network", ["none", "host"])
+def test_another_network_has_no_etcd_at_its_default_gateway(node: Machine, network: str) -> None:
+    """`--network none` has no gateway, and that of `--network host` is the host's own, which is no node."""
+    inside = in_container(node, f"--network {network}", FIND_HOST, MACHINES_OF_HOST)
+    assert inside.rc != 0, inside.expected("curl to fail")
+
+
+@claim("etcd.container-gateway-unreliable")
+@pytest.mark.usefixtures("quorum")
+def test_a_firewall_on_docker0_hides_etcd_from_containers(node: Machine) -> None:
+    """The same line works without it."""
+    without = in_container(node, "", FIND_HOST, MACHINES_OF_HOST)
+    with blocked("INPUT -i docker0 -p tcp --dport 4001", node):
+        behind = in_container(node, "", FIND_HOST, MACHINES_OF_HOST)
+    assert ":2379" in without.stdout, without.expected("the machines of the cluster")
+    assert "timed out" in behind.stderr, behind.expected("curl to time out")
