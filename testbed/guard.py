@@ -14,6 +14,7 @@ import httpx
 from docker.errors import APIError
 
 from testbed import images, paths
+from testbed.errors import TestbedError
 from testbed.machine import Machine
 
 FOLDER = paths.STATE / "run" / "snapshots"
@@ -59,10 +60,12 @@ def snapshot(machine: Machine) -> list[str]:
 
 
 def keys(address: str) -> list[str]:
-    """The keys that etcd holds, as lines; hidden ones (fleet's, say) are not listed by etcd."""
+    """The keys that etcd holds, as lines; hidden ones (fleet's, say) are not listed. Raises TestbedError without a quorum."""
     everything = {"recursive": "true", "quorum": "true"}  # a member that was away may not yet know of all
-    root = httpx.get(f"http://{address}:2379/v2/keys/", params=everything, timeout=20).json()["node"]
-    return sorted(f"key {node['key']}" for node in _leaves(root))
+    answer = httpx.get(f"http://{address}:2379/v2/keys/", params=everything, timeout=20).json()
+    if "node" not in answer:
+        raise TestbedError(f"etcd at {address} does not list its keys, but says {answer}")
+    return sorted(f"key {node['key']}" for node in _leaves(answer["node"]))
 
 
 def keep_baseline(name: str, lines: Iterable[str]) -> None:

@@ -271,8 +271,8 @@ def test_every_node_serves_v2_and_was_told_to(quorum: tuple[Machine, ...]) -> No
 
 # The backquotes and the pattern are the text's.
 FIND_HOST = r"export DOCKERHOST=`netstat -nr | grep '^0\.0\.0\.0' | awk '{print $2}'`"
-MACHINES_OF_HOST = "curl -sSL --max-time 3 http://${DOCKERHOST}:4001/v2/machines"
-MYKEY_OF_HOST = "curl -sSL http://${DOCKERHOST}:4001/v2/keys/mykey"
+MACHINES_OF_HOST = "curl -sSL --connect-timeout 3 http://${DOCKERHOST}:4001/v2/machines"
+MYKEY_OF_HOST = "curl -sSL --connect-timeout 3 http://${DOCKERHOST}:4001/v2/keys/mykey"
 
 
 def in_container(node: Machine, options: str, *commands: str) -> Result:
