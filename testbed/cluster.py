@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import IPv4Network
 
 from testbed import discovery, images, paths, processes, providers, readiness, services, ssh, userdata
@@ -187,7 +187,8 @@ def _bring_up(provider: providers.Provider, addresses: dict[str, str], say: Say)
 
 def _start_and_wait(provider: providers.Provider, addresses: dict[str, str], say: Say) -> None:
     with ThreadPoolExecutor(len(addresses)) as pool, _set_on_failure(threading.Event()) as given_up:
-        ready = [pool.submit(readiness.wait_for_machine, name, address, given_up, say) for name, address in addresses.items()]
+        wait = partial(readiness.wait_for_machine, given_up=given_up, say=say)
+        ready = [pool.submit(wait, name, address) for name, address in addresses.items()]
         for _ in provider.up():
             continue
         say("Vagrant has started every machine")

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-
 from testbed import readiness, ssh
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
@@ -46,16 +44,7 @@ def wait_until_ready(machine: Machine) -> None:
     ssh.disconnect(machine.name)
     wait_until(lambda: _connects(machine), f"{machine}: answers by ssh", seconds=BOOT_SECONDS, not_yet=(TestbedError,))
     wait_until(lambda: _has_booted(machine), f"{machine}: has started its units", seconds=BOOT_SECONDS)
-    conditions = {"the engine answers": readiness.engine_answers}
-    if machine.name != "boot2docker":
-        conditions["etcd has a quorum"] = readiness.etcd_healthy
-    for words, holds in conditions.items():
-        wait_until(
-            lambda holds=holds: holds(machine.address),  # type: ignore[misc]  # mypy takes no defaults in lambdas
-            f"{machine}: {words}",
-            seconds=readiness.ENGINE_SECONDS,
-            not_yet=(httpx.TransportError, ValueError, KeyError),
-        )
+    readiness.wait_for_machine(machine.name, machine.address)
 
 
 def _connects(machine: Machine) -> bool:
