@@ -39,6 +39,7 @@ MACHINES = (
 WORKSHOP = (
     Recipe("hello-world", "BASE", "base"),
     Recipe("busybox", "BASE", "base"),
+    Recipe("debian", "BASE", "base"),
 )
 
 

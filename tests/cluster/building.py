@@ -9,7 +9,7 @@ from fixtures.machines import free_node, leased
 from testbed.cluster import Cluster
 from testbed.leases import Use
 from testbed.machine import Machine
-from testbed.throwaway_engine import ThrowawayEngine, throwaway_engine
+from testbed.throwaway_engine import MEGABYTES, ThrowawayEngine, throwaway_engine
 from testbed.transcript import Result
 
 STEP_IMAGE = re.compile(r"^ ---> ([0-9a-f]{12})$", re.MULTILINE)
@@ -62,21 +62,21 @@ class Builder:
 
 
 @contextmanager
-def builder(machine: Machine) -> Iterator[Builder]:
-    """A folder with the file `a` in it, and a throw-away engine that has busybox; both are gone afterwards."""
-    with throwaway_engine(machine) as engine:
+def builder(machine: Machine, image: str = "busybox", megabytes: int = MEGABYTES) -> Iterator[Builder]:
+    """A folder with the file `a` in it, and a throw-away engine that has the image; both are gone afterwards."""
+    with throwaway_engine(machine, megabytes=megabytes) as engine:
         folder = machine.run("mktemp -d").stdout.strip()
         try:
             started = Builder(engine, folder)
-            started.said("echo first >a; docker pull --quiet busybox")
+            started.said(f"echo first >a; docker pull --quiet {image}")
             yield started
         finally:
             machine.run(f"rm -rf {folder}")
 
 
 @contextmanager
-def builder_somewhere(cluster: Cluster) -> Iterator[Builder]:
+def builder_somewhere(cluster: Cluster, image: str = "busybox", megabytes: int = MEGABYTES) -> Iterator[Builder]:
     """As `builder`, for a drill, on any node; others who only look may use that node meanwhile."""
     name = free_node(cluster, (), Use.SHARED)
-    with leased(cluster, (name,), Use.SHARED) as held, builder(held[name]) as started:
+    with leased(cluster, (name,), Use.SHARED) as held, builder(held[name], image, megabytes) as started:
         yield started

@@ -137,7 +137,9 @@ def test_image_carries_ports_and_volumes_of_its_dockerfile(own: Builder) -> None
 def test_independent_step_is_not_made_again(caching: Caching) -> None:
     """As make would leave what does not depend on the changed file."""
     output = caching.changed.output
-    assert "Step 3/3 : COPY b /b\n ---> Using cache" in output.stdout, output.expected("cache for `b`, but COPY b /b is made again")
+    assert "Step 3/3 : COPY b /b\n ---> Using cache" in output.stdout, output.expected(
+        "cache for `b`, but COPY b /b is made again"
+    )
 
 
 @claim("dockerfile.similar-to-makefile")

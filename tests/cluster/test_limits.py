@@ -64,7 +64,8 @@ def depth(the_cluster: Cluster) -> Depth:
         over_42 = build.build(_dockerfile(ONCE + 1), "-t over-42").output
         over_42_runs = build.run(f"docker run over-42 cat /2 /{ONCE + 1}")
         build.build(_dockerfile(LEGACY_LIMIT - 1), "-t below", buildkit=True)
-        last = build.build(f"FROM below\nCOPY a /{LEGACY_LIMIT}\nCMD true", "-t deepest").output
+        # On top of the last layer not even a CMD goes: the legacy builder counts it before it finds that it is empty.
+        last = build.build(f"FROM below\nCMD true\nCOPY a /{LEGACY_LIMIT}", "-t deepest").output
         legacy = Edge(last, build.layers("deepest"), build.build("FROM deepest\nCOPY a /more").output)
         legacy_runs = build.run(f"docker run deepest cat /2 /{LEGACY_LIMIT}")
         one_more = build.build(_dockerfile(BUILDKIT_LIMIT + 1), buildkit=True).output
@@ -77,7 +78,7 @@ def depth(the_cluster: Cluster) -> Depth:
 
 
 def _flatten(build: Builder) -> Flat:
-    files = "docker run --rm {} find / -xdev -type f -exec md5sum {{}} + | sort"
+    files = "docker run --rm --hostname same {} find / -xdev -type f -exec md5sum {{}} + | sort"
     build.said("docker export $(docker create deepest) | docker import - flat")
     settings = build.run("docker inspect -f '{{.Config.Cmd}} {{.Config.Env}}' deepest flat")
     built_upon = build.build("FROM flat\nCOPY a /more").output
