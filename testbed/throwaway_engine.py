@@ -18,7 +18,7 @@ MEGABYTES = 300
 
 @dataclass(frozen=True)
 class ThrowawayEngine:
-    """An engine without networks of its own: containers have none, or the machine's by `--network host`.
+    """An engine whose containers reach one another, but nothing outside except by `--network host`.
 
     Its images come through the machine's registry mirror.
     """
@@ -52,10 +52,11 @@ def throwaway_engine(machine: Machine, *, megabytes: int = MEGABYTES) -> Iterato
 
     Raises TestbedError when it does not start.
     """
-    # A dash in a slice's name would nest it in another slice (systemd.slice(5)).
-    name = f"throwaway{secrets.token_hex(3)}"
+    number = secrets.token_bytes(3)
+    # A dash in a slice's name would nest it in another slice (systemd.slice(5)); an interface's name has 15 characters at most.
+    name = f"throwaway{number.hex()}"
     try:
-        started = machine.run(_start(name, megabytes))
+        started = machine.run(_start(name, f"198.18.{number[0]}.1/24", megabytes))
         if started.rc != 0:
             raise TestbedError(started.expected("a throw-away engine that starts"))
         yield ThrowawayEngine(machine, name)
@@ -63,12 +64,17 @@ def throwaway_engine(machine: Machine, *, megabytes: int = MEGABYTES) -> Iterato
         machine.run(f"sudo systemctl kill --signal=KILL {name}.slice; sudo systemctl stop {name}.slice")
 
 
-def _start(name: str, megabytes: int) -> str:
-    """With /run/containerd empty before its eyes dockerd starts a containerd of its own; by notify systemd-run waits for it."""
+def _start(name: str, address: str, megabytes: int) -> str:
+    """With /run/containerd empty before its eyes dockerd starts a containerd of its own; by notify systemd-run waits for it.
+
+    Its bridge is its own too: by `--bridge=none` it would remove docker0, which is that of the machine's engine.
+    """
     return (
         f"sudo systemd-run --quiet --collect --unit={name} --slice={name}.slice --service-type=notify -p RuntimeDirectory={name} "
         f"-p TemporaryFileSystem=/var/lib/docker:size={megabytes}m,mode=711 -p TemporaryFileSystem=/run/containerd "
+        f"-p ExecStartPre='ip link add {name} type bridge' -p ExecStartPre='ip address add {address} dev {name}' "
+        f"-p ExecStopPost='ip link delete {name}' "
         f"/usr/sbin/dockerd --host=unix:///run/{name}/docker.sock --exec-root=/run/{name}/exec --pidfile=/run/{name}/pid "
         f"--exec-opt native.cgroupdriver=systemd --cgroup-parent={name}.slice "
-        f"--bridge=none --iptables=false --ip-forward=false --ip-masq=false || {{ sudo journalctl -u {name} -n 5; exit 1; }}"
+        f"--bridge={name} --iptables=false --ip-forward=false --ip-masq=false || {{ sudo journalctl -u {name} -n 5; exit 1; }}"
     )

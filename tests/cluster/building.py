@@ -65,7 +65,8 @@ class Builder:
 def builder(machine: Machine, image: str = "busybox", megabytes: int = MEGABYTES) -> Iterator[Builder]:
     """A folder with the file `a` in it, and a throw-away engine that has the image; both are gone afterwards."""
     with throwaway_engine(machine, megabytes=megabytes) as engine:
-        folder = machine.run("mktemp -d").stdout.strip()
+        # Not in /tmp, which is mounted noexec: a hook could not run there.
+        folder = machine.run("mktemp -d --tmpdir=/var/tmp").stdout.strip()
         try:
             started = Builder(engine, folder)
             started.said(f"echo first >a; docker pull --quiet {image}")

@@ -85,6 +85,9 @@ def swarm(the_cluster: Cluster) -> Swarm:
 @contextmanager
 def _swarm_mode(manager: Machine, worker: Machine) -> Iterator[None]:
     """The two in one swarm; both leave it at the end, with all that it brought: services, tasks and networks."""
+    for machine in (manager, worker):
+        # A service would pull it by its digest and leave it without a name.
+        machine.run("docker pull --quiet busybox")
     try:
         manager.run(f"docker swarm init --advertise-addr {manager.address}")
         token = manager.run("docker swarm join-token --quiet worker").stdout.strip()

@@ -17,7 +17,7 @@ MUCH = 10_000_000  # bytes
 NGINX = f"""\
 FROM debian
 MAINTAINER The Workshop
-RUN apt-get update && {INSTALL} && apt-get clean && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && {INSTALL} && rm -rf /var/lib/apt/lists/*
 CMD nginx -g 'daemon off;'"""
 NGINX_OF_2014 = """\
 FROM stackbrew/ubuntu:saucy
