@@ -42,12 +42,16 @@ class Builder:
         assert result.rc == 0, result.expected("exit code 0")
         return result.stdout.strip()
 
-    def build(self, dockerfile: str, options: str = "", *, buildkit: bool = False) -> Build:
+    def build(self, dockerfile: str, options: str = "", *, buildkit: bool = False) -> Result:
         """`docker build OPTIONS .` of this Dockerfile, by the legacy builder or by BuildKit."""
         # BuildKit's client writes an ID of its own where its configuration is.
         kit = "DOCKER_BUILDKIT=1 DOCKER_CONFIG=$PWD/.docker " if buildkit else ""
+        return self.run(f"cat >Dockerfile <<'END'\n{dockerfile}\nEND\n{kit}docker build {options} .")
+
+    def count(self, dockerfile: str, options: str, *, buildkit: bool = False) -> Build:
+        """As `build`, with all that it adds."""
         before = self._there()
-        output = self.run(f"cat >Dockerfile <<'END'\n{dockerfile}\nEND\n{kit}docker build {options} .")
+        output = self.build(dockerfile, options, buildkit=buildkit)
         added = self._there() - before
         images = frozenset(one for one in added if one.startswith("sha256:"))
         return Build(output, tuple(STEP_IMAGE.findall(output.stdout)), images, added - images)

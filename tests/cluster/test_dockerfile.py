@@ -56,20 +56,20 @@ class Steps:
 class Caching:
     """Builds one after another: what had changed before each, or, for the last two, whether there was a network."""
 
-    unchanged: Build
-    touched: Build
-    changed: Build
-    broken: Build
+    unchanged: Result
+    touched: Result
+    changed: Result
+    broken: Result
     tag_of_broken: Result
-    resumed: Build
+    resumed: Result
 
 
 @pytest.fixture(scope="module")
 def steps(the_cluster: Cluster) -> Steps:
     """Each of the builds once, on an engine that has seen none before."""
     with builder_somewhere(the_cluster) as build:
-        kept = build.build(DOCKERFILE, "--rm=false --no-cache -t kept")
-        removed = build.build(DOCKERFILE, "--rm --no-cache -t removed")
+        kept = build.count(DOCKERFILE, "--rm=false --no-cache -t kept")
+        removed = build.count(DOCKERFILE, "--rm --no-cache -t removed")
         names = build.run(f"docker image inspect -f '{{{{.RepoTags}}}}' {' '.join(removed.steps[1:])}")
         instances = build.run("docker ps -a --filter ancestor=removed --format '{{.Names}}'")
         build.said("docker create removed; docker create removed")
@@ -81,7 +81,7 @@ def steps(the_cluster: Cluster) -> Steps:
         )
         build.build(f"{DOCKERFILE}\nRUN false", "-t kept")
         after_failure = build.run("docker image inspect -f '{{.Id}}' kept")
-        buildkit = build.build(DOCKERFILE, "--network none -t buildkit", buildkit=True)
+        buildkit = build.count(DOCKERFILE, "--network none -t buildkit", buildkit=True)
         return Steps(kept, removed, buildkit, names, instances, two_instances, digest, loaded, after_failure)
 
 
@@ -136,7 +136,7 @@ def test_image_carries_ports_and_volumes_of_its_dockerfile(own: Builder) -> None
 @cache_drill
 def test_independent_step_is_not_made_again(caching: Caching) -> None:
     """As make would leave what does not depend on the changed file."""
-    output = caching.changed.output
+    output = caching.changed
     assert "Step 3/3 : COPY b /b\n ---> Using cache" in output.stdout, output.expected(
         "cache for `b`, but COPY b /b is made again"
     )
@@ -146,13 +146,13 @@ def test_independent_step_is_not_made_again(caching: Caching) -> None:
 @cache_drill
 def test_unchanged_files_are_not_built_again_whatever_their_time_stamps(caching: Caching) -> None:
     for built in (caching.unchanged, caching.touched):
-        assert built.output.stdout.count("Using cache") == 2, built.output.expected("both steps taken from the cache")
+        assert built.stdout.count("Using cache") == 2, built.expected("both steps taken from the cache")
 
 
 @claim("dockerfile.similar-to-makefile")
 @cache_drill
 def test_changed_file_has_its_step_and_all_later_ones_made_again(caching: Caching) -> None:
-    assert "Using cache" not in caching.changed.output.stdout, caching.changed.output.expected("no step taken from the cache")
+    assert "Using cache" not in caching.changed.stdout, caching.changed.expected("no step taken from the cache")
 
 
 @as_written("dockerfile.used-by-cli", fails_with="Cannot connect to the Docker daemon")
@@ -310,7 +310,7 @@ def test_rm_removes_the_intermediate_containers(steps: Steps) -> None:
 @cache_drill
 def test_build_broken_off_by_the_network_leaves_no_name(caching: Caching) -> None:
     """A step that fetches something, with no network."""
-    assert caching.broken.output.rc != 0, caching.broken.output.expected("a build that fails")
+    assert caching.broken.rc != 0, caching.broken.expected("a build that fails")
     assert not caching.tag_of_broken.stdout, caching.tag_of_broken.expected("no image of that name")
 
 
@@ -318,7 +318,7 @@ def test_build_broken_off_by_the_network_leaves_no_name(caching: Caching) -> Non
 @cache_drill
 def test_build_goes_on_at_the_step_that_broke(caching: Caching) -> None:
     """The same build once more, with a network."""
-    output = caching.resumed.output
+    output = caching.resumed
     assert "Step 2/3 : COPY a /a\n ---> Using cache" in output.stdout, output.expected("the finished step taken from the cache")
     assert "Step 3/3" in output.stdout, output.expected("the broken step made again")
     assert output.rc == 0, output.expected("a build that succeeds")

@@ -47,7 +47,7 @@ class Packages:
 def packages(the_cluster: Cluster) -> Packages:
     """Today's debian stands in for the base image of 2014, which is not to be had; no build has a network."""
     with builder_somewhere(the_cluster, "debian", megabytes=1000) as build:
-        without_update = build.build(f"FROM debian\nRUN {INSTALL}", "--network none").output
+        without_update = build.build(f"FROM debian\nRUN {INSTALL}", "--network none")
         build.build(f"FROM debian\nRUN apt-get update\nRUN {INSTALL}", "--network none -t apart")
         build.build(NGINX, "--network none -t joined")
         build.said("docker tag debian stackbrew/ubuntu:saucy")
@@ -56,10 +56,10 @@ def packages(the_cluster: Cluster) -> Packages:
             update_layer=_bytes(build, "docker history --human=false --format '{{.Size}}' apart | sed -n 2p"),
             apart=_bytes(build, "docker image inspect -f '{{.Size}}' apart"),
             joined=_bytes(build, "docker image inspect -f '{{.Size}}' joined"),
-            of_2014=build.build(NGINX_OF_2014, "--network none").output,
+            of_2014=build.build(NGINX_OF_2014, "--network none"),
             nginx=build.run("docker run --rm joined nginx -t"),
             author=build.run("docker image inspect -f '{{.Author}}' joined"),
-            force_yes=build.run("docker run --rm apart apt-get install --dry-run --force-yes nginx-light"),
+            force_yes=build.run("docker run --rm joined apt-get install --dry-run --force-yes nginx-light"),
         )
 
 
