@@ -40,6 +40,7 @@ WORKSHOP = (
     Recipe("hello-world", "BASE", "base"),
     Recipe("busybox", "BASE", "base"),
     Recipe("curl", "BASE", "base"),
+    Recipe("debian", "BASE", "base"),
 )
 
 
