@@ -14,11 +14,14 @@ from testbed.machine import Machine
 from testbed.transcript import Result
 
 MEGABYTES = 300
+# A bridge of its own: with `--bridge=none` dockerd removes docker0 (removeDefaultBridgeInterface in moby's daemon_unix.go),
+# and the machine's own engine then starts no container any more. The address is one for documentation (RFC 5737).
+BRIDGE = "192.0.2.1/24"
 
 
 @dataclass(frozen=True)
 class ThrowawayEngine:
-    """An engine without networks of its own: containers have none, or the machine's by `--network host`.
+    """An engine whose containers reach nobody beyond the machine, or have the machine's network by `--network host`.
 
     Its images come through the machine's registry mirror.
     """
@@ -67,8 +70,10 @@ def _start(name: str, megabytes: int) -> str:
     """With /run/containerd empty before its eyes dockerd starts a containerd of its own; by notify systemd-run waits for it."""
     return (
         f"sudo systemd-run --quiet --collect --unit={name} --slice={name}.slice --service-type=notify -p RuntimeDirectory={name} "
+        f"-p 'ExecStartPre=/sbin/ip link add {name} type bridge' -p 'ExecStartPre=/sbin/ip address add {BRIDGE} dev {name}' "
+        f"-p 'ExecStopPost=/sbin/ip link delete {name}' "
         f"-p TemporaryFileSystem=/var/lib/docker:size={megabytes}m,mode=711 -p TemporaryFileSystem=/run/containerd "
         f"/usr/sbin/dockerd --host=unix:///run/{name}/docker.sock --exec-root=/run/{name}/exec --pidfile=/run/{name}/pid "
         f"--exec-opt native.cgroupdriver=systemd --cgroup-parent={name}.slice "
-        f"--bridge=none --iptables=false --ip-forward=false --ip-masq=false || {{ sudo journalctl -u {name} -n 5; exit 1; }}"
+        f"--bridge={name} --iptables=false --ip-forward=false --ip-masq=false || {{ sudo journalctl -u {name} -n 5; exit 1; }}"
     )
