@@ -15,7 +15,7 @@ from .drill import do, nodes_alone, private_registry
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-commit")
 
-INSTALL = r'mkdir /opt\necho "echo gitlab 1" >/opt/gitlab\echo kept >/data/file\nexit\n'
+INSTALL = r'mkdir /opt\necho "echo gitlab 1" >/opt/gitlab\necho kept >/data/file\nexit\n'
 LAYERS = "docker inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}'"
 DIGEST_AND_ID = "docker inspect -f '{{range .RepoDigests}}{{println .}}{{end}}{{.Id}}'"
 ADD_USER = "echo rbucker:x:1000:1000::/home:/bin/sh >>/etc/passwd"
