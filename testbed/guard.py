@@ -111,7 +111,9 @@ def _remove(remove: Any, name: str) -> None:
 
 def _of_docker(engine: docker.DockerClient) -> Iterable[str]:
     for container in engine.api.containers(all=True):
-        yield f"container {container['Names'][0].lstrip('/')} {container['Image']} {container['State']}"
+        # A linked container has a name of its own and one below each container that links to it, as in /client/web.
+        name = min(container["Names"], key=lambda name: name.count("/"))
+        yield f"container {name.lstrip('/')} {container['Image']} {container['State']}"
     for image in engine.api.images():
         tags = [tag for tag in image["RepoTags"] or [] if tag != "<none>:<none>"]
         if not tags:
