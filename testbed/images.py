@@ -39,6 +39,8 @@ MACHINES = (
 WORKSHOP = (
     Recipe("hello-world", "BASE", "base"),
     Recipe("busybox", "BASE", "base"),
+    Recipe("devbox-base", "BASE", "base"),
+    Recipe("registry", "BASE", "base"),
 )
 
 
