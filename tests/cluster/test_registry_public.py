@@ -52,22 +52,20 @@ def pushes(the_cluster: Cluster) -> Pushes:
     trust = f"SSL_CERT_FILE={STAND_IN}.crt"
     with leased(the_cluster, ("core-01",), Use.ALONE) as held, tidied(*held.values()):
         node = held["core-01"]
-        with (
-            throwaway_engine(node, environment=(trust,)) as as_it_comes,
-            throwaway_engine(node, environment=(trust, *recipe)) as blocked,
-        ):
-            return drill(node, as_it_comes, blocked)
+        with throwaway_engine(node, environment=(trust, *recipe)) as blocked:
+            return drill(node, blocked, trust)
 
 
-def drill(node: Machine, as_it_comes: ThrowawayEngine, blocked: ThrowawayEngine) -> Pushes:
-    """The story, on engines that are up."""
+def drill(node: Machine, blocked: ThrowawayEngine, trust: str) -> Pushes:
+    """The story, on an engine after the recipe; the one as Docker comes starts later, when /etc/hosts is as it is to see it."""
     private, read_only = f"{node.address}:5000", f"{node.address}:5001"
     node.run("docker run -d -p 5000:5000 -v kept:/var/lib/registry registry")
     node.run(f"docker run -d -p 5001:5000 -v kept:/var/lib/registry {READ_ONLY} registry")
     pull = blocked.run(PULL)
-    as_it_comes.run(PULL)
     with stand_in(node, public_registry(blocked.run(PUSH))) as uploads:
-        open_push = as_it_comes.run(PUSH)
+        with throwaway_engine(node, environment=(trust,)) as as_it_comes:
+            as_it_comes.run(PULL)
+            open_push = as_it_comes.run(PUSH)
         open_uploads = uploads()
         blocked_push = blocked.run(PUSH)
         blocked_uploads = uploads()[len(open_uploads) :]
