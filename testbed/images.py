@@ -41,6 +41,8 @@ WORKSHOP = (
     Recipe("busybox", "BASE", "base"),
     Recipe("curl", "BASE", "base"),
     Recipe("debian", "BASE", "base"),
+    Recipe("devbox-base", "BASE", "base"),
+    Recipe("registry", "BASE", "base"),
 )
 
 

@@ -18,6 +18,7 @@ from testbed.wait import wait_until
 
 HOST = 2
 REGISTRY_PORT = 5000
+GIT_PORT = 9418
 DISCOVERY_PORT = 8087
 START_SECONDS = 30
 
@@ -35,6 +36,11 @@ class Services:
     @property
     def registry(self) -> str:
         return f"http://{self.address}:{REGISTRY_PORT}"
+
+    @property
+    def git(self) -> str:
+        """The URL below which the repositories of images/services/git are cloned: OWNER/NAME.git."""
+        return f"git://{self.address}:{GIT_PORT}"
 
 
 def start(image: str, subnet: IPv4Network, registry_port: int) -> Services:

@@ -47,16 +47,19 @@ class ThrowawayEngine:
 
 
 @contextmanager
-def throwaway_engine(machine: Machine, *, megabytes: int = MEGABYTES) -> Iterator[ThrowawayEngine]:
+def throwaway_engine(
+    machine: Machine, *, megabytes: int = MEGABYTES, environment: tuple[str, ...] = ()
+) -> Iterator[ThrowawayEngine]:
     """An engine that can store so many megabytes, started in about 0.3 s and always removed with all that it ran.
 
+    It has the settings of the machine's own engine, and these variables (NAME=value) in its environment.
     Raises TestbedError when it does not start.
     """
     number = secrets.token_bytes(3)
     # A dash in a slice's name would nest it in another slice (systemd.slice(5)); an interface's name has 15 characters at most.
     name = f"throwaway{number.hex()}"
     try:
-        started = machine.run(_start(name, f"198.18.{number[0]}.1/24", megabytes))
+        started = machine.run(_start(name, f"198.18.{number[0]}.1/24", megabytes, environment))
         if started.rc != 0:
             raise TestbedError(started.expected("a throw-away engine that starts"))
         yield ThrowawayEngine(machine, name)
@@ -64,13 +67,15 @@ def throwaway_engine(machine: Machine, *, megabytes: int = MEGABYTES) -> Iterato
         machine.run(f"sudo systemctl kill --signal=KILL {name}.slice; sudo systemctl stop {name}.slice")
 
 
-def _start(name: str, address: str, megabytes: int) -> str:
+def _start(name: str, address: str, megabytes: int, environment: tuple[str, ...]) -> str:
     """With /run/containerd empty before its eyes dockerd starts a containerd of its own; by notify systemd-run waits for it.
 
     Its bridge is its own too: by `--bridge=none` it would remove docker0, which is that of the machine's engine.
     """
+    variables = " ".join(f"--setenv={variable}" for variable in environment)
     return (
-        f"sudo systemd-run --quiet --collect --unit={name} --slice={name}.slice --service-type=notify -p RuntimeDirectory={name} "
+        f"sudo systemd-run {variables} --quiet --collect --unit={name} --slice={name}.slice --service-type=notify "
+        f"-p RuntimeDirectory={name} "
         f"-p TemporaryFileSystem=/var/lib/docker:size={megabytes}m,mode=711 -p TemporaryFileSystem=/run/containerd "
         f"-p ExecStartPre='ip link add {name} type bridge' -p ExecStartPre='ip address add {address} dev {name}' "
         f"-p ExecStopPost='ip link delete {name}' "
