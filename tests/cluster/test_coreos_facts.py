@@ -184,7 +184,8 @@ def test_a_timer_runs_its_job_at_the_times_it_was_given(node: Machine, every_sec
     """`OnCalendar=*:*:*`, every second."""
     times = settled(lambda: node.run(f"cat {every_second}"), lambda file: len(file.stdout.split()) > 3, seconds=10, every=0.5)
     seconds = [int(time) for time in times.stdout.split()]
-    assert seconds[:4] == [*range(seconds[0], seconds[0] + 4)], times.expected("a line a second, four at least")
+    assert len(seconds) > 3, times.expected("four lines within ten seconds")
+    assert 2 <= seconds[3] - seconds[0] <= 5, times.expected("a line a second, on a slow machine with a delay")
 
 
 @as_written("coreos-facts.systemd-cloud-config", fails_with="cloud-init")
