@@ -135,11 +135,11 @@ def up(arguments: argparse.Namespace) -> int:
 
 
 def prepare(arguments: argparse.Namespace) -> int:
-    from testbed import cluster
+    from testbed import cluster, userdata
 
-    options = options_of(arguments)
+    options = cluster.as_prepared(options_of(arguments))
     make_ready(options)
-    cluster.prepare(options, say)
+    userdata.demand_filled(paths.ROOT / "user-data", cluster.prepare(options, say).discovery)
     return 0
 
 
