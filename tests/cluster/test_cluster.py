@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import yaml
@@ -51,12 +50,6 @@ def member(node: Machine) -> Iterator[Member]:
 def service(the_cluster: Cluster) -> str:
     """The discovery service, which the testbed runs in place of discovery.etcd.io."""
     return the_cluster.services.discovery
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> str:
-    """How a shell begins in a new home, where nothing was cloned yet."""
-    return f"export HOME={tmp_path}; cd; "
 
 
 def _git(arguments: str) -> Result:
@@ -116,27 +109,6 @@ def test_a_tab_in_user_data_is_an_error_with_its_line(node: Machine) -> None:
 
 def _judged(node: Machine, user_data: str) -> Result:
     return node.run(f"cloud-init schema --config-file /dev/stdin <<'END'\n{user_data}\nEND")
-
-
-@as_written("cluster.cmd-cd-coreos-vagrant", fails_with="No such file or directory")
-def test_coreos_vagrant_is_there_to_change_into(home: str) -> None:
-    """`cd ${HOME}/src/github.com/coreos/coreos-vagrant`, the first command of the section."""
-    cd = host.run(home + "cd ${HOME}/src/github.com/coreos/coreos-vagrant")
-    assert cd.rc == 0, cd.expected("exit code 0")
-
-
-@as_written("cluster.clone-coreos-vagrant", fails_with="No such file or directory")
-def test_mkdir_with_the_brace_before_the_dollar_makes_it_in_the_home(home: str) -> None:
-    """`mkdir -p {$HOME}/src/github.com/coreos`."""
-    made = host.run(home + "mkdir -p {$HOME}/src/github.com/coreos; ls ${HOME}/src/github.com/coreos")
-    assert made.rc == 0, made.expected("the directory in the home")
-
-
-@claim("cluster.clone-coreos-vagrant")
-def test_mkdir_with_the_brace_behind_the_dollar_makes_it_in_the_home(home: str) -> None:
-    """`mkdir -p ${HOME}/src/github.com/coreos`; the text's form makes a directory whose name begins with a brace."""
-    made = host.run(home + "mkdir -p {$HOME}/x ${HOME}/src/github.com/coreos; ls -d ${HOME}/src/github.com/coreos {*")
-    assert made.stdout.split()[1:] == ["{"], made.expected("the directory in the home, and one named {")
 
 
 @as_written("cluster.cmd-discovery-new", fails_with="expected a discovery URL")

@@ -1,11 +1,12 @@
 """A cluster of three, made by hand: the workshop's commands in its order, in a checkout and with machines of their own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from fixtures.claims import as_written, claim
-from testbed import scratch
+from testbed import host, scratch
 from testbed.cluster import Cluster
 from tests.cluster.by_hand import NODES, ByHand, Made, Settings, configure, follow
 
@@ -35,6 +36,33 @@ def by_hand(settings: Settings, the_cluster: Cluster) -> ByHand:  # noqa: ARG001
 def made(by_hand: ByHand) -> Made:
     """The cluster after its first `vagrant up`."""
     return by_hand.made
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> str:
+    """How a shell begins in a new home, where nothing was cloned yet."""
+    return f"export HOME={tmp_path}; cd; "
+
+
+@as_written("cluster.cmd-cd-coreos-vagrant", fails_with="No such file or directory")
+def test_coreos_vagrant_is_there_to_change_into(home: str) -> None:
+    """`cd ${HOME}/src/github.com/coreos/coreos-vagrant`, the first command of the section."""
+    cd = host.run(home + "cd ${HOME}/src/github.com/coreos/coreos-vagrant")
+    assert cd.rc == 0, cd.expected("exit code 0")
+
+
+@as_written("cluster.clone-coreos-vagrant", fails_with="No such file or directory")
+def test_mkdir_with_the_brace_before_the_dollar_makes_it_in_the_home(home: str) -> None:
+    """`mkdir -p {$HOME}/src/github.com/coreos`."""
+    made = host.run(home + "mkdir -p {$HOME}/src/github.com/coreos; ls ${HOME}/src/github.com/coreos")
+    assert made.rc == 0, made.expected("the directory in the home")
+
+
+@claim("cluster.clone-coreos-vagrant")
+def test_mkdir_with_the_brace_behind_the_dollar_makes_it_in_the_home(home: str) -> None:
+    """`mkdir -p ${HOME}/src/github.com/coreos`; the text's form makes a directory whose name begins with a brace."""
+    made = host.run(home + "mkdir -p {$HOME}/x ${HOME}/src/github.com/coreos; ls -d ${HOME}/src/github.com/coreos {*")
+    assert made.stdout.split()[1:] == ["{"], made.expected("the directory in the home, and one named {")
 
 
 @claim("cluster.cmd-cp-config")
