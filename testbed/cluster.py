@@ -102,14 +102,13 @@ def prepare(options: Options, say: Say) -> services.Services:
 
 
 def as_prepared(options: Options) -> Options:
-    """`options` for `vagrant up` by hand: what is left at its default stays as it was when the services were started."""
+    """`options` for `vagrant up` by hand: what they leave at its default stays as it is, where there is something already."""
     facts = _facts()
-    if not facts:
-        return options
-    prepared = {"subnet": f"{facts['subnet']}.0/24", "nodes": facts["nodes"]}
-    return replace(
-        options, **{name: value for name, value in prepared.items() if getattr(options, name) == getattr(Options, name)}
-    )
+    if facts and options.subnet == Options.subnet:
+        options = replace(options, subnet=f"{facts['subnet']}.0/24")
+    if _has_nodes() and options.nodes == Options.nodes:
+        options = replace(options, nodes=facts["nodes"])
+    return options
 
 
 def up(options: Options, say: Say = print) -> Cluster:
@@ -146,9 +145,9 @@ def up(options: Options, say: Say = print) -> Cluster:
 def down() -> None:
     """Remove everything that was made for this checkout, also what a killed run left; nothing there is no error."""
     STATE_FILE.unlink(missing_ok=True)
-    scratch.remove()
     ssh.disconnect_all()
     processes.end_ours()
+    scratch.remove()
     for name in providers.KNOWN:
         providers.make(name).remove()
     for file in (ssh.KEY, ssh.KEY.with_suffix(".pub"), SSH_CONFIG, USER_DATA, FACTS_FILE):

@@ -13,7 +13,7 @@ from testbed.transcript import TRANSCRIPT, Result
 
 @dataclass(frozen=True)
 class Line:
-    """A line of output, and the seconds after which it came."""
+    """A line of output with its end, and the seconds after which it came."""
 
     seconds: float
     text: str
@@ -49,8 +49,8 @@ def watch(
             assert process.stdout
             process.stdin.write(typed)
             process.stdin.close()
-            lines.extend(Line(time.monotonic() - started, text.rstrip("\n")) for text in process.stdout)
-        output = "".join(f"{line.text}\n" for line in lines)
+            lines.extend(Line(time.monotonic() - started, text) for text in process.stdout)
+        output = "".join(line.text for line in lines)
         return Result("host", command, process.returncode, output, "", time.monotonic() - started)
 
     return TRANSCRIPT.record(recorded, "host", command), tuple(lines)

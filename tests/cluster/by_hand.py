@@ -113,7 +113,7 @@ class Made:
         return f"host: expected {name}'s engine behind port {port}, but saw {self.engines}"
 
     def _said(self, words: str) -> tuple[float, ...]:
-        return tuple(next(line.seconds for line in self.lines if line.text == f"==> {name}: {words}") for name in NODES)
+        return tuple(next(line.seconds for line in self.lines if line.text == f"==> {name}: {words}\n") for name in NODES)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def follow(address: str) -> ByHand:
     _configure(OTHER)
     scratch.run("vagrant destroy -f && vagrant up")
     other = scratch.run(f"docker -H tcp://127.0.0.1:{OTHER} info --format '{{{{.Name}}}}'")
-    old_key = tuple(_refusal(node) for node in _machines(network))
+    old_key = tuple(_outcome(node) for node in _machines(network))
     return ByHand(refused, pasted, port, made, again, containers_after, status, other, old_key)
 
 
@@ -231,16 +231,17 @@ def _becomes_healthy(node: Machine) -> bool:
         return False
 
 
-def _refusal(node: Machine) -> Result:
-    """etcd's log, as soon as it speaks of the discovery service."""
+def _outcome(node: Machine) -> Result:
+    """The last line of etcd's log that tells whether it was let in, as soon as there is one."""
     log: list[Result] = []
 
-    def spoke() -> bool:
-        log.append(node.run("sudo journalctl --no-pager -o cat -u etcd2 --grep 'discovery'"))
+    def told() -> bool:
+        words = "registered with discovery service token|ready to serve client requests"
+        log.append(node.run(f"sudo journalctl --no-pager -o cat -u etcd2 --lines=1 --grep '{words}'"))
         return log[-1].rc == 0
 
     with suppress(WaitTimeout):
-        wait_until(spoke, f"{node}: etcd's log", seconds=HEALTH_SECONDS)
+        wait_until(told, f"{node}: etcd's log", seconds=HEALTH_SECONDS, every=0.5)
     return log[-1]
 
 
