@@ -49,7 +49,6 @@ DECLARED_ARE_THERE = (
 class Settings:
     """What Vagrant knows before there is a machine: with the samples as they are, and with one line uncommented."""
 
-    cd: Result
     copied: Result
     edited: Result
 
@@ -120,6 +119,7 @@ class Made:
 class ByHand:
     """What was seen from the first `vagrant up` to the last."""
 
+    settings: Settings
     refused: Result
     pasted: str
     port: int
@@ -135,18 +135,11 @@ class ByHand:
         return _states(self.status)
 
 
-def configure() -> Settings:
-    """The samples are copied and one line is uncommented; no machine is made."""
-    status = "vagrant status --machine-readable"
-    cd = scratch.run("cd ${HOME}/src/github.com/coreos/coreos-vagrant && pwd")
-    copied = scratch.run(f"cp config.rb.sample config.rb && {status}")
-    return Settings(cd, copied, scratch.run(f"sed -i 's/^#$num_instances/$num_instances/' config.rb && {status}"))
-
-
 def follow(address: str) -> ByHand:
-    """The workshop's commands from the copy of user-data on; `address` is one of the suite's own cluster, to stay clear of."""
+    """The section from its first line on, in the scratch checkout; `address` is the suite's own cluster's, to stay clear of."""
+    settings = _copy_samples()
     network = scratch.free_subnet(address).rpartition(".")[0]
-    scratch.run(f"./cododemo prepare --subnet {network}.0/24 && cp user-data.sample user-data")
+    scratch.run(f"./cododemo prepare --subnet {network}.0/24")
     refused = scratch.run("vagrant up")
     port = _free_port()
     _configure(port)
@@ -162,7 +155,14 @@ def follow(address: str) -> ByHand:
     scratch.run("vagrant destroy -f && vagrant up")
     other = scratch.run(f"docker -H tcp://127.0.0.1:{OTHER} info --format '{{{{.Name}}}}'")
     old_key = tuple(_outcome(node) for node in _machines(network))
-    return ByHand(refused, pasted, port, made, again, containers_after, status, other, old_key)
+    return ByHand(settings, refused, pasted, port, made, again, containers_after, status, other, old_key)
+
+
+def _copy_samples() -> Settings:
+    status = "vagrant status --machine-readable"
+    block = "cd ${HOME}/src/github.com/coreos/coreos-vagrant && cp config.rb.sample config.rb && cp user-data.sample user-data"
+    copied = scratch.run(f"{block} && {status}")
+    return Settings(copied, scratch.run(f"sed -i 's/^#$num_instances/$num_instances/' config.rb && {status}"))
 
 
 def _configure(port: int) -> None:

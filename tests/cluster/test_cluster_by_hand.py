@@ -1,6 +1,5 @@
 """A cluster of three, made by hand: the workshop's commands in its order, in a checkout and with machines of their own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,28 +7,22 @@ import pytest
 from fixtures.claims import as_written, claim
 from testbed import host, scratch
 from testbed.cluster import Cluster
-from tests.cluster.by_hand import NODES, ByHand, Made, Settings, configure, follow
+from tests.cluster.by_hand import NODES, ByHand, Made, Settings, follow
 
 pytestmark = pytest.mark.xdist_group("cluster-by-hand")
 
 
 @pytest.fixture(scope="module")
-def checkout() -> Iterator[None]:
-    """The project where the workshop has it, `${HOME}/src/github.com/coreos/coreos-vagrant`, in a home of its own."""
+def by_hand(the_cluster: Cluster) -> ByHand:
+    """The section on the cluster, typed once from beginning to end; the checkout and its machines are gone after it."""
     with scratch.checkout():
-        yield
+        return follow(the_cluster.services_address)
 
 
-@pytest.fixture(scope="module")
-def settings(checkout: None) -> Settings:  # noqa: ARG001  # it is where the commands run
-    """What editing config.rb does."""
-    return configure()
-
-
-@pytest.fixture(scope="module")
-def by_hand(settings: Settings, the_cluster: Cluster) -> ByHand:  # noqa: ARG001  # the copies are made there
-    """The section on the cluster, typed once from beginning to end."""
-    return follow(the_cluster.services_address)
+@pytest.fixture
+def settings(by_hand: ByHand) -> Settings:
+    """What Vagrant knew before there was a machine."""
+    return by_hand.settings
 
 
 @pytest.fixture
@@ -65,9 +58,10 @@ def test_mkdir_with_the_brace_behind_the_dollar_makes_it_in_the_home(home: str) 
     assert made.stdout.split()[1:] == ["{"], made.expected("the directory in the home, and one named {")
 
 
+@claim("cluster.cmd-cd-coreos-vagrant")
 @claim("cluster.cmd-cp-config")
-def test_copied_sample_is_a_configuration_that_vagrant_takes(settings: Settings) -> None:
-    """`cp config.rb.sample config.rb`."""
+def test_first_block_gives_a_configuration_that_vagrant_takes(settings: Settings) -> None:
+    """`cd ${HOME}/src/github.com/coreos/coreos-vagrant`, `cp config.rb.sample config.rb`, where the project was cloned to."""
     assert settings.copied.rc == 0, settings.copied.expected("exit code 0")
 
 
@@ -81,12 +75,6 @@ def test_sample_changes_nothing_until_a_line_is_uncommented(settings: Settings) 
 def test_uncommenting_num_instances_alone_changes_the_number_of_nodes(settings: Settings) -> None:
     """`edit the config.rb file`: the sample's line says `$num_instances=1`."""
     assert settings.with_one_line == NODES[:1], settings.edited.expected("core-01 alone")
-
-
-@claim("cluster.cmd-cd-coreos-vagrant")
-def test_vagrant_works_in_any_directory_that_the_project_was_cloned_to(settings: Settings) -> None:
-    """`cd ${HOME}/src/github.com/coreos/coreos-vagrant`, once it was cloned to there."""
-    assert settings.cd.stdout.split()[-1].endswith("src/github.com/coreos/coreos-vagrant"), settings.cd.expected("the place")
 
 
 @claim("cluster.samples-need-configuration")
