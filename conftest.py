@@ -8,6 +8,7 @@ pytest_plugins = (
     "fixtures.claims",
     "fixtures.cluster",
     "fixtures.machines",
+    "fixtures.evidence",
     "fixtures.report",
 )
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from testbed import options as run_options
@@ -15,8 +16,6 @@ from testbed import paths
 from testbed.errors import TestbedError
 from testbed.options import Options
 from testbed.system import say
-
-Verb = Callable[[argparse.Namespace], int]
 
 DESCRIPTION = "Brings up the workshop's cluster and holds every claim of the workshop's text against it."
 CHECK = """Set up whatever is missing, run `pytest -m cluster`, and write report/. Every argument goes to pytest, as
@@ -41,13 +40,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str]) -> int:
     """Run the verb and return the exit code: its own, 2 after a TestbedError's line, 130 after Ctrl-C."""
     try:
-        parser = make_parser()
-        # The rest, which only check and test may have, is pytest's.
-        known, rest = parser.parse_known_args(arguments or ["--help"])
-        if rest and not known.for_pytest:
-            parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        known.raw = arguments[1:]
-        run: Verb = known.run
+        known = parse(arguments)
+        run: Callable[[argparse.Namespace], int] = known.run
         return run(known)
     except TestbedError as error:
         print(f"cododemo: {error}", file=sys.stderr)
@@ -56,50 +50,47 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The arguments: `run` is the verb's function, `options` the run's, `raw` all that follows the verb.
+
+    Raises TestbedError for what cannot be meant; prints help and exits where that is asked for.
+    """
+    parser = make_parser()
+    known, rest = parser.parse_known_args(arguments or ["--help"])
+    if rest and not known.for_pytest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    known.raw = arguments[1:]
+    known.options = run_options.read(vars(known).get) if known.has_options else Options()
+    return known
+
+
 def make_parser() -> Parser:
-    """The parser with a sub-parser a verb, each of which sets `run`, the function to call."""
+    """The parser with a sub-parser for each of VERBS."""
     parser = Parser(prog="cododemo", description=DESCRIPTION, allow_abbrev=False)
     verbs = parser.add_subparsers(metavar="VERB", required=True, title="verbs, each with --help")
-
-    def add(name: str, run: Verb, help_line: str, description: str = "", for_pytest: bool = False) -> Parser:
-        verb = verbs.add_parser(
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(
             name,
-            help=help_line,
-            description=description or f"{help_line[0].upper()}{help_line[1:]}.",
+            help=verb.summary,
+            usage=f"cododemo {name} [pytest arguments]" if verb.for_pytest else None,
+            description=verb.description or f"{verb.summary[0].upper()}{verb.summary[1:]}.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        verb.set_defaults(run=run, for_pytest=for_pytest)
-        return verb
-
-    usage = "cododemo %s [pytest arguments]"
-    check_parser = add("check", check, "set up what is missing, then check every claim", CHECK, for_pytest=True)
-    test_parser = add("test", test, "style, types and unit tests of the suite itself, then check", for_pytest=True)
-    check_parser.usage, test_parser.usage = usage % "check", usage % "test"
-    with_options = [check_parser, test_parser]
-    with_options += [add("doctor", doctor, "say what this machine has and lacks, and what to do; changes nothing")]
-    with_options += [add("up", up, "bring the cluster up and leave it running; pytest then uses it")]
-    with_options += [add("prepare", prepare, "make all that machines are made from, for `vagrant up` by hand")]
-    add("down", down, "take down everything of this checkout, also what a killed run left")
-    ssh_parser = add("ssh", ssh, "a shell, or one command, on a machine, with its exit code")
-    ssh_parser.add_argument("machine", metavar="MACHINE", help="boot2docker, core-01, core-02 ...")
-    command = ssh_parser.add_argument("command", nargs=argparse.REMAINDER, help="the command; without one, a shell")
-    command.required = False  # argparse would name it as missing where only MACHINE is
-    for verb in with_options:
-        run_options.add_arguments(verb.add_argument)
+        sub.set_defaults(run=verb.run, for_pytest=verb.for_pytest, has_options=verb.has_options)
+        if verb.has_options:
+            run_options.add_arguments(sub.add_argument)
+        if name == "ssh":
+            sub.add_argument("machine", metavar="MACHINE", help="boot2docker, core-01, core-02 ...")
+            command = sub.add_argument("command", nargs=argparse.REMAINDER, help="the command; without one, a shell")
+            command.required = False  # argparse would name it as missing where only MACHINE is
     return parser
 
 
-def options_of(arguments: argparse.Namespace) -> Options:
-    """The run's options among the arguments. Raises TestbedError for a value that cannot be meant."""
-    return run_options.read(vars(arguments).get)
-
-
 def check(arguments: argparse.Namespace) -> int:
-    options = options_of(arguments)
     if LISTINGS & set(arguments.raw):
         become_pytest(arguments.raw)
-    make_ready(options)
+    make_ready(arguments.options)
     shutil.rmtree(paths.REPORT, ignore_errors=True)
     paths.REPORT.mkdir()
     results = [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results"]
@@ -117,7 +108,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Exit code 0 when a run could begin, 1 when something fails."""
     from testbed import preflight
 
-    checks = preflight.run(options_of(arguments))
+    checks = preflight.run(arguments.options)
     width = max(len(each.name) for each in checks)
     for each in checks:
         mend = f"\n{'':{width + 8}}-> {each.mend}" if each.mend else ""
@@ -128,16 +119,15 @@ def doctor(arguments: argparse.Namespace) -> int:
 def up(arguments: argparse.Namespace) -> int:
     from testbed import cluster
 
-    options = options_of(arguments)
-    make_ready(options)
-    cluster.up(options, say)
+    make_ready(arguments.options)
+    cluster.up(arguments.options, say)
     return 0
 
 
 def prepare(arguments: argparse.Namespace) -> int:
     from testbed import cluster, userdata
 
-    options = cluster.as_prepared(options_of(arguments))
+    options = cluster.as_prepared(arguments.options)
     make_ready(options)
     userdata.demand_filled(paths.ROOT / "user-data", cluster.prepare(options, say).discovery)
     return 0
@@ -174,6 +164,28 @@ def become_pytest(arguments: Sequence[str]) -> NoReturn:
     """Replace this process, so that Ctrl-C, the exit code and the terminal are pytest's alone."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", "-m", "cluster", *arguments])
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of the command line. `for_pytest`: arguments that are not ours are pytest's."""
+
+    run: Callable[[argparse.Namespace], int]
+    summary: str
+    description: str = ""
+    has_options: bool = True
+    for_pytest: bool = False
+
+
+VERBS = {
+    "check": Verb(check, "set up what is missing, then check every claim", CHECK, for_pytest=True),
+    "test": Verb(test, "style, types and unit tests of the suite itself, then check", for_pytest=True),
+    "doctor": Verb(doctor, "say what this machine has and lacks, and what to do; changes nothing"),
+    "up": Verb(up, "bring the cluster up and leave it running; pytest then uses it"),
+    "prepare": Verb(prepare, "make all that machines are made from, for `vagrant up` by hand"),
+    "down": Verb(down, "take down everything of this checkout, also what a killed run left", has_options=False),
+    "ssh": Verb(ssh, "a shell, or one command, on a machine, with its exit code", has_options=False),
+}
 
 
 if __name__ == "__main__":

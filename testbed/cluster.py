@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Network
@@ -74,6 +76,13 @@ def demand_running() -> Cluster:
     return cluster
 
 
+def demand_inputs(options: Options) -> None:
+    """Raise TestbedError for a template or a discovery URL that no cluster can come of, before anything is started."""
+    userdata.render(TEMPLATE, "https://discovery.etcd.io/0")
+    if options.discovery not in ("private", "public"):
+        discovery.demand_unused(options.discovery)
+
+
 def prepare(options: Options, say: Say) -> services.Services:
     """Make all that machines are made from: images, network, services, a key, a discovery URL, user-data.
 
@@ -118,22 +127,25 @@ def up(options: Options, say: Say = print) -> Cluster:
     """
     if running() is not None:
         raise TestbedError("a cluster of this checkout is up already; take it down with ./cododemo down")
-    userdata.render(TEMPLATE, "http://example.com/0")
+    demand_inputs(options)
     down()
     started = time.monotonic()
+    one_at_a_time = threading.Lock()
 
     def progress(line: str) -> None:
-        say(f"{time.monotonic() - started:6.1f} s  {line}")
+        with one_at_a_time:
+            say(f"{time.monotonic() - started:6.1f} s  {line}")
 
-    for_machines = prepare(options, progress)
-    begun = time.monotonic()
     subnet = IPv4Network(options.subnet)
     addresses = {name: str(subnet[FIRST_HOST + i]) for i, name in enumerate(machine_names(options.nodes))}
     provider = providers.make(options.provider)
     try:
+        for_machines = prepare(options, progress)
+        begun = time.monotonic()
         _bring_up(provider, addresses, progress)
-    except TestbedError:
-        gather(provider, list(addresses), progress)
+    except BaseException:
+        if options.keep == "never":
+            down()
         raise
     seconds = round(time.monotonic() - begun, 2)
     cluster = Cluster(addresses, options.provider, _facts()["discovery_url"], for_machines.address, seconds)
@@ -185,24 +197,35 @@ def _discovery_url(options: Options, for_machines: services.Services) -> str:
         return discovery.fresh_url(for_machines.discovery, options.nodes)
     if options.discovery == "public":
         return discovery.fresh_url(discovery.PUBLIC, options.nodes)
-    discovery.demand_unused(options.discovery)
     return options.discovery
 
 
 def _bring_up(provider: providers.Provider, addresses: dict[str, str], say: Say) -> None:
     """Vagrant starts the machines; meanwhile each one's conditions are polled, so that none waits for another."""
-    with ThreadPoolExecutor(len(addresses) + 1) as pool:
-        vagrant_up = pool.submit(_drain, provider)
-        ready = [pool.submit(readiness.wait_for_machine, name, address, vagrant_up, say) for name, address in addresses.items()]
-        vagrant_up.result()
+    try:
+        _start_and_wait(provider, addresses, say)
+    except TestbedError:
+        gather(provider, list(addresses), say)
+        raise
+
+
+def _start_and_wait(provider: providers.Provider, addresses: dict[str, str], say: Say) -> None:
+    with ThreadPoolExecutor(len(addresses)) as pool, _set_on_failure(threading.Event()) as given_up:
+        ready = [pool.submit(readiness.wait_for_machine, name, address, given_up, say) for name, address in addresses.items()]
+        for _ in provider.up():
+            continue
         say("Vagrant has started every machine")
         ssh.write_config(provider.ssh_config())
-        list(pool.map(ssh.connect, addresses))
-        say("every machine answers by ssh")
         for machine in ready:
             machine.result()
+        list(pool.map(ssh.connect, addresses))
+        say("every machine answers by ssh")
 
 
-def _drain(provider: providers.Provider) -> None:
-    for _ in provider.up():
-        pass
+@contextmanager
+def _set_on_failure(event: threading.Event) -> Iterator[threading.Event]:
+    try:
+        yield event
+    except BaseException:
+        event.set()
+        raise

@@ -9,7 +9,8 @@ from testbed.errors import TestbedError
 from testbed.system import as_root, clean_environment, find, reason, step
 
 SERVICE_MANAGER = Path("/run/systemd/system")
-PID_FILE = Path("/var/run/docker.pid")
+# A crash leaves them, and their numbers may be another program's by now, or a zombie's: the engine would wait for that one.
+PID_FILES = {"dockerd": Path("/var/run/docker.pid"), "containerd": Path("/var/run/docker/containerd/containerd.pid")}
 LOG = Path("/var/log/dockerd.log")
 STARTS_WITHIN = 60
 
@@ -37,10 +38,11 @@ def _start_service(prefix: list[str]) -> engine.Engine:
 
 
 def _start_process(prefix: list[str]) -> engine.Engine:
-    if _is_dockerd(PID_FILE):
-        return _await(None, f"its pid is in {PID_FILE}")
-    if PID_FILE.exists():
-        subprocess.run([*prefix, "rm", "-f", str(PID_FILE)], check=True)
+    if _runs("dockerd"):
+        return _await(None, f"it runs, by {PID_FILES['dockerd']}")
+    stale = [str(file) for program, file in PID_FILES.items() if _runs(program) is False]
+    if stale:
+        subprocess.run([*prefix, "rm", "-f", *stale], check=True)
     log = _writable_log()
     with log.open("ab") as output:
         start = output.tell()
@@ -60,12 +62,16 @@ def _start_process(prefix: list[str]) -> engine.Engine:
         raise TestbedError(f"{error}: {reason(log, start)}") from None
 
 
-def _is_dockerd(pid_file: Path) -> bool:
-    """Whether the pid file names a running dockerd: after a crash it may name nothing, or another program by now."""
+def _runs(program: str) -> bool | None:
+    """Whether the pid file of the program names a process that is the program and lives; None where there is none to read."""
     try:
-        return Path(f"/proc/{int(pid_file.read_text())}/comm").read_text().strip() == "dockerd"
-    except (OSError, ValueError):
+        stat = Path(f"/proc/{int(PID_FILES[program].read_text())}/stat").read_text()
+    except (FileNotFoundError, PermissionError) as error:
+        return False if str(error.filename).startswith("/proc/") else None
+    except (ValueError, ProcessLookupError):
         return False
+    name, state = stat.partition("(")[2].rpartition(")")[::2]  # proc(5): pid (comm) state ...
+    return name == program and state.split()[0] != "Z"
 
 
 def _writable_log() -> Path:

@@ -111,6 +111,8 @@ def _import_packages(engine: docker.DockerClient, repository: str, version: str)
         raise TestbedError(f"mmdebstrap {DEBIAN} ended with {made.returncode}: {lines[-1]}; mend the package source or the disk")
     try:
         engine.api.import_image_from_file(str(archive), repository=repository, tag=version, changes=[f"LABEL {LABEL}=base"])
+    except APIError as error:
+        raise TestbedError(f"the engine does not take the base image: {error.explanation}; is its disk full?") from error
     finally:
         archive.unlink()
 

@@ -19,8 +19,9 @@ class Pair:
 
 
 # What of Vagrant's docker provider does not go with which engine, judged by what our Vagrantfile asks of it.
-# Two known troubles are not listed, because our Vagrantfile goes round them: with Vagrant 2.3.4 and an engine 29.7.2
-# built from its sources, machines made as ours are came up, were found by ssh, reloaded and destroyed.
+# Two known troubles are not listed, because our Vagrantfile goes round them: machines made as ours are came up, were found
+# by ssh, reloaded and destroyed with Debian 12's 20.10.24 and an engine 29.7.2 built from its sources under Vagrant 2.3.4,
+# and with Debian 13's 26.1.5 under its Vagrant 2.3.8.dev.
 # - Engines from 29 on (API 1.52) have no NetworkSettings.IPAddress (moby/moby pull request 50846), which the provider's
 #   ssh_info reads (plugins/providers/docker/provider.rb; mended by hashicorp/vagrant pull request 13755, which is in no
 #   release up to 2.4.9). It looks at the published port 22 first: Vagrant's own forwarding of that port must stay on.

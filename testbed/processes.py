@@ -18,7 +18,7 @@ def mark() -> None:
 
 
 def end_ours() -> None:
-    """End what runs of this checkout left running: SIGTERM, then SIGKILL; spares this process and its parents."""
+    """End what runs of this checkout left running: SIGTERM, then SIGKILL."""
     try:
         _signal_ours(signal.SIGTERM)
     except WaitTimeout:
@@ -26,12 +26,13 @@ def end_ours() -> None:
 
 
 def ours() -> Iterator[int]:
-    """The ids of this checkout's processes, without this one and its parents."""
+    """The ids of this checkout's processes, without this one, its parents, and its children, which it looks after itself."""
     mark = f"{VARIABLE}={paths.checkout_id()}".encode()
-    spared = set(_lineage())
+    parents = _lineage(os.getpid())
     for folder in Path("/proc").glob("[0-9]*"):
-        if int(folder.name) not in spared and mark in _environment(folder):
-            yield int(folder.name)
+        pid = int(folder.name)
+        if mark in _environment(folder) and pid not in parents and os.getpid() not in _lineage(pid):
+            yield pid
 
 
 def _signal_ours(number: signal.Signals) -> None:
@@ -50,9 +51,14 @@ def _environment(folder: Path) -> list[bytes]:
         return []  # it ended, or it is another user's and so not ours
 
 
-def _lineage() -> Iterator[int]:
-    pid = os.getpid()
+def _lineage(pid: int) -> list[int]:
+    """The process, its parent, and so on up; what ended meanwhile has no parent."""
+    lineage = []
     while pid > 0:
-        yield pid
-        status = Path(f"/proc/{pid}/stat").read_text()
+        lineage.append(pid)
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text()
+        except (ProcessLookupError, FileNotFoundError):
+            break
         pid = int(status.rpartition(")")[2].split()[1])
+    return lineage

@@ -1,15 +1,15 @@
 """When a machine is ready: conditions that are polled, each with its own words for when it does not come true."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from threading import Event
 
 import httpx
 
 from testbed.errors import TestbedError
 from testbed.wait import wait_until
 
-ENGINE_SECONDS = 90
-QUORUM_SECONDS = 90
+ENGINE_SECONDS = 120
+QUORUM_SECONDS = 120
 
 
 def engine_answers(address: str) -> bool:
@@ -22,17 +22,16 @@ def etcd_healthy(address: str) -> bool:
     return str(httpx.get(f"http://{address}:2379/health", timeout=2).json()["health"]) == "true"
 
 
-def wait_for_machine(name: str, address: str, bring_up: "Future[None]", say: Callable[[str], object]) -> None:
+def wait_for_machine(name: str, address: str, given_up: Event, say: Callable[[str], object]) -> None:
     """Return when the machine's engine answers and, on a node, when etcd has a quorum; say each as it comes true.
 
-    Raises WaitTimeout naming machine and condition, or TestbedError at once when `bring_up` failed, since nobody then
-    starts the machine.
+    Raises WaitTimeout naming machine and condition, or TestbedError at once when the bring-up was `given_up`.
     """
 
     def wait_for(condition: Callable[[str], bool], words: str, seconds: float) -> None:
         def holds() -> bool:
-            if bring_up.done() and bring_up.exception():
-                raise TestbedError(f"{name}: was not brought up")
+            if given_up.is_set():
+                raise TestbedError(f"{name}: its bring-up was given up")
             return condition(address)
 
         wait_until(holds, f"{name}: {words}", seconds=seconds, not_yet=(httpx.TransportError, ValueError, KeyError))

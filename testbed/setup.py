@@ -23,11 +23,10 @@ USE_VENV = (*USE_PACKAGES, "down", "ssh")
 def main(arguments: list[str]) -> int:
     """Set up what the verb needs, and run it; returns the exit code where it does not become the verb's process."""
     try:
-        verb = "--help" if asks_for_help(arguments) else arguments[0]
-        if verb == "down" and not is_ready() and not leftovers():
+        if arguments == ["down"] and not is_ready() and not leftovers():
             print("nothing to take down")
             return 0
-        set_up(verb)
+        set_up(arguments)
     except TestbedError as error:
         print(f"cododemo: {error}", file=sys.stderr)
         return 2
@@ -42,16 +41,24 @@ def asks_for_help(arguments: list[str]) -> bool:
     return not arguments or bool({"-h", "--help"} & set(own))
 
 
-def set_up(verb: str) -> None:
+def set_up(arguments: list[str]) -> None:
     """Install the packages and make the .venv that the verb needs. Raises TestbedError when that fails."""
+    verb = "--help" if asks_for_help(arguments) else arguments[0]
     if verb not in USE_VENV:
         return
+    ready, missing = is_ready(), []
     if verb in USE_PACKAGES:
         from testbed import packages
 
-        if missing := packages.missing(with_venv=not is_ready()):
-            packages.install(missing)
-    if not is_ready():
+        missing = packages.missing(with_venv=not ready)
+    if ready and not missing:
+        return
+    from testbed import cli
+
+    cli.parse(arguments)  # what cannot be meant is refused before minutes go into it
+    if missing:
+        packages.install(missing)
+    if not ready:
         make_venv()
 
 
@@ -91,10 +98,13 @@ def base_python() -> str:
 
 
 def leftovers() -> list[str]:
-    """What this checkout left on the engine; nothing, where none answers."""
+    """What this checkout left on the engine; nothing, where no engine runs. Raises EngineSilent where it may not be asked."""
     from testbed import engine
 
-    return engine.leftovers() if engine.answers() else []
+    try:
+        return engine.leftovers()
+    except engine.EngineStopped:
+        return []
 
 
 def hand_over(arguments: list[str]) -> int:

@@ -1,0 +1,182 @@
+"""The command line: what each verb calls, its help, and that every error is one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from testbed import cli, dockerd, images, paths, preflight, stages
+from testbed.errors import TestbedError
+from testbed.options import Options
+from testbed.preflight import Check
+from testbed.system import say
+
+
+class BecamePytest(Exception):
+    """Instead of becoming pytest; has its arguments."""
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What the verbs called, instead of doing it."""
+    calls: list[object] = []
+
+    def record(module: ModuleType, name: str, answer: object = None) -> None:
+        def call(*arguments: object) -> object:
+            calls.append((name, *(a for a in arguments if a is not say)))
+            return answer
+
+        monkeypatch.setattr(module, name, call)
+
+    from testbed import cluster, processes
+
+    record(dockerd, "ensure")
+    record(preflight, "demand")
+    record(images, "ensure")
+    record(processes, "mark")
+    record(stages, "run", 0)
+    for name in ("up", "down", "prepare", "shell"):
+        record(cluster, name, 7 if name == "shell" else None)
+    monkeypatch.setattr(paths, "REPORT", tmp_path / "report")
+
+    def become_pytest(arguments: list[str]) -> None:
+        raise BecamePytest(arguments)
+
+    monkeypatch.setattr(cli, "become_pytest", become_pytest)
+    return calls
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([verb, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: cododemo {verb} ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_lists_the_verbs(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(arguments)
+    listed = capsys.readouterr().out
+    assert all(f"\n    {verb} " in listed for verb in cli.VERBS)
+
+
+def test_help_of_check_names_the_suites_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["check", "--help"])
+    listed = capsys.readouterr().out
+    assert all(option in listed for option in ("--nodes", "--subnet", "--discovery", "--registry-port", "--keep"))
+
+
+def test_check_hands_all_its_arguments_to_pytest(called: list[object]) -> None:
+    arguments = ["-k", "etcd and not members", "--nodes", "5", "-n", "2", "tests/cluster/test_etcd.py", "-x"]
+    with pytest.raises(BecamePytest) as became:
+        cli.main(["check", *arguments])
+    passed = became.value.args[0]
+    assert passed[-len(arguments) :] == arguments
+    assert passed[: -len(arguments)] == [
+        f"--junitxml={paths.REPORT}/junit.xml",
+        f"--alluredir={paths.REPORT}/allure-results",
+    ]
+    assert called == [("mark",), ("ensure",), ("demand", Options(nodes=5)), ("ensure",)]
+
+
+@pytest.mark.usefixtures("called")
+def test_check_begins_with_an_empty_report() -> None:
+    paths.REPORT.mkdir()
+    (paths.REPORT / "old.xml").touch()
+    with pytest.raises(BecamePytest):
+        cli.main(["check"])
+    assert list(paths.REPORT.iterdir()) == []
+
+
+def test_listing_claims_starts_nothing(called: list[object]) -> None:
+    with pytest.raises(BecamePytest) as became:
+        cli.main(["check", "--claims"])
+    assert became.value.args[0] == ["--claims"]
+    assert called == []
+
+
+def test_test_ends_with_the_first_stage_that_fails(called: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "run", lambda: 3)
+    assert cli.main(["test"]) == 3
+    assert called == []
+
+
+def test_test_goes_on_with_check(called: list[object]) -> None:
+    with pytest.raises(BecamePytest):
+        cli.main(["test", "-n", "2"])
+    assert called[0] == ("run",)
+
+
+@pytest.mark.parametrize("verb", ["up", "prepare"])
+def test_up_and_prepare_give_the_options_on(called: list[object], verb: str) -> None:
+    assert cli.main([verb, "--nodes", "1"]) == 0
+    assert called[-1] == (verb, Options(nodes=1))
+
+
+def test_down_takes_everything_down(called: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("testbed.system.find", lambda _: "/usr/sbin/dockerd")
+    assert cli.main(["down"]) == 0
+    assert called == [("ensure",), ("down",)]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [("core-01", []), ("core-01 docker run -h x y", ["docker", "run", "-h", "x", "y"]), ("core-01 -- ls -l", ["ls", "-l"])],
+)
+def test_ssh_gives_the_command_and_its_exit_code(called: list[object], words: str, command: list[str]) -> None:
+    assert cli.main(["ssh", *words.split()]) == 7
+    assert called == [("shell", "core-01", command)]
+
+
+@pytest.mark.usefixtures("called")
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("nonsense", "argument VERB: invalid choice: 'nonsense'"),
+        ("up --nodse 5", "unrecognized arguments: --nodse 5"),
+        ("check --nodes many", "argument --nodes: invalid int value: 'many'"),
+        ("check --nodes 0", "--nodes 0: a cluster has 1 to 9 nodes"),
+        ("check --nodes 99", "--nodes 99: a cluster has 1 to 9 nodes"),
+        ("up --provider xen", "--provider xen: unknown; known: docker"),
+        ("doctor --discovery http://x", "--discovery 'http://x': neither private nor public nor a URL"),
+        ("ssh", "the following arguments are required: MACHINE"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words.split()) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"cododemo: {line}")
+    assert told.count("\n") == 1
+
+
+def raiser(error: BaseException) -> Callable[[object], None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.usefixtures("called")
+@pytest.mark.parametrize(("error", "code"), [(TestbedError("no engine"), 2), (KeyboardInterrupt(), 130)])
+def test_errors_and_ctrl_c_end_without_a_traceback(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(preflight, "demand", raiser(error))
+    assert cli.main(["check"]) == code
+    assert capsys.readouterr().err == ("cododemo: no engine\n" if code == 2 else "")
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("ok", 0), ("warn", 0), ("fail", 1)])
+def test_doctor_shows_a_line_a_check(
+    verdict: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = [Check("engine", "ok", "Docker 20.10"), Check("git", verdict, "not found", "install git")]  # type: ignore[arg-type]
+    monkeypatch.setattr(preflight, "run", lambda _: checks)
+    assert cli.main(["doctor"]) == code
+    first, second, mend = capsys.readouterr().out.splitlines()
+    assert first == "ok    engine  Docker 20.10"
+    assert second.split() == [cli.VERDICTS[verdict], "git", "not", "found"]
+    assert mend.strip() == "-> install git"
