@@ -125,11 +125,11 @@ def up(arguments: argparse.Namespace) -> int:
 
 
 def prepare(arguments: argparse.Namespace) -> int:
-    from testbed import cluster, userdata
+    from testbed import cluster
 
     options = cluster.as_prepared(arguments.options)
     make_ready(options)
-    userdata.demand_filled(paths.ROOT / "user-data", cluster.prepare(options, say).discovery)
+    cluster.prepare_by_hand(options, say)
     return 0
 
 

@@ -110,6 +110,12 @@ def prepare(options: Options, say: Say) -> services.Services:
     return for_machines
 
 
+def prepare_by_hand(options: Options, say: Say) -> None:
+    """As prepare, for `vagrant up` by hand; raises TestbedError when the user's own user-data cannot start a cluster yet."""
+    for_machines = prepare(options, say)
+    userdata.demand_filled(paths.ROOT / "user-data", for_machines.discovery)
+
+
 def as_prepared(options: Options) -> Options:
     """`options` for `vagrant up` by hand: what they leave at its default stays as it is, where there is something already."""
     facts = _facts()
