@@ -21,6 +21,11 @@ class Result:
     stderr: str
     seconds: float
 
+    @property
+    def output(self) -> str:
+        """Both streams: what somebody at a terminal would have read."""
+        return self.stdout + self.stderr
+
     def expected(self, what: str) -> str:
         """A failure's message: the machine, what was expected, and what was seen."""
         return f"{self.machine}: expected {what}, but saw:\n{self}"
