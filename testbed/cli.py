@@ -127,8 +127,9 @@ def up(arguments: argparse.Namespace) -> int:
 def prepare(arguments: argparse.Namespace) -> int:
     from testbed import cluster
 
-    make_ready(arguments.options)
-    cluster.prepare(arguments.options, say)
+    options = cluster.as_prepared(arguments.options)
+    make_ready(options)
+    cluster.prepare_by_hand(options, say)
     return 0
 
 

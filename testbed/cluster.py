@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from ipaddress import IPv4Network
+from typing import Any
 
-from testbed import discovery, images, paths, processes, providers, readiness, services, ssh, userdata
+from testbed import discovery, images, paths, processes, providers, readiness, scratch, services, ssh, userdata
 from testbed.errors import TestbedError
 from testbed.evidence import gather
 from testbed.machine import SSH_CONFIG, Machine
@@ -83,16 +84,21 @@ def demand_inputs(options: Options) -> None:
 
 
 def prepare(options: Options, say: Say) -> services.Services:
-    """Make all that machines are made from: images, network, services, a key, a discovery URL, user-data."""
+    """Make all that machines are made from: images, network, services, a key, a discovery URL, user-data.
+
+    What is there already stays, as machines may stand on it; only where no node exists, the discovery URL is a fresh one.
+    """
+    paths.STATE.mkdir(exist_ok=True)
     tags = images.ensure(say)
     provider = providers.make(options.provider)
-    subnet = IPv4Network(options.subnet)
-    for_machines = services.start(tags["filled-services"], subnet, options.registry_port)
-    url = _discovery_url(options, for_machines)
-    USER_DATA.write_text(userdata.render(TEMPLATE, url))
+    for_machines = services.start(tags["filled-services"], IPv4Network(options.subnet), options.registry_port)
+    url = _facts().get("discovery_url") if _has_nodes() else None
+    if url is None:
+        url = _discovery_url(options, for_machines)
+        USER_DATA.write_text(userdata.render(TEMPLATE, url))
     facts = {
         "checkout": paths.checkout_id(),
-        "subnet": str(subnet[0]).rsplit(".", 1)[0],
+        "subnet": for_machines.address.rsplit(".", 1)[0],
         "nodes": options.nodes,
         "images": {"node": tags["node"], "boot2docker": tags["boot2docker"]},
         "registry_mirror": for_machines.registry,
@@ -104,6 +110,22 @@ def prepare(options: Options, say: Say) -> services.Services:
     return for_machines
 
 
+def prepare_by_hand(options: Options, say: Say) -> None:
+    """As prepare, for `vagrant up` by hand; raises TestbedError when the user's own user-data cannot start a cluster yet."""
+    for_machines = prepare(options, say)
+    userdata.demand_filled(paths.ROOT / "user-data", for_machines.discovery)
+
+
+def as_prepared(options: Options) -> Options:
+    """`options` for `vagrant up` by hand: what they leave at its default stays as it is, where there is something already."""
+    facts = _facts()
+    if facts and options.subnet == Options.subnet:
+        options = replace(options, subnet=f"{facts['subnet']}.0/24")
+    if _has_nodes() and options.nodes == Options.nodes:
+        options = replace(options, nodes=facts["nodes"])
+    return options
+
+
 def up(options: Options, say: Say = print) -> Cluster:
     """Bring the cluster up and return it when every machine is ready.
 
@@ -113,7 +135,6 @@ def up(options: Options, say: Say = print) -> Cluster:
         raise TestbedError("a cluster of this checkout is up already; take it down with ./cododemo down")
     demand_inputs(options)
     down()
-    paths.STATE.mkdir(exist_ok=True)
     started = time.monotonic()
     one_at_a_time = threading.Lock()
 
@@ -132,9 +153,8 @@ def up(options: Options, say: Say = print) -> Cluster:
         if options.keep == "never":
             down()
         raise
-    facts = json.loads(FACTS_FILE.read_text())
     seconds = round(time.monotonic() - begun, 2)
-    cluster = Cluster(addresses, options.provider, facts["discovery_url"], for_machines.address, seconds)
+    cluster = Cluster(addresses, options.provider, _facts()["discovery_url"], for_machines.address, seconds)
     STATE_FILE.write_text(json.dumps(asdict(cluster), indent=1))
     progress(f"all machines are ready; from vagrant up to here {seconds} s")
     return cluster
@@ -145,6 +165,7 @@ def down() -> None:
     STATE_FILE.unlink(missing_ok=True)
     ssh.disconnect_all()
     processes.end_ours()
+    scratch.remove()
     for name in providers.KNOWN:
         providers.make(name).remove()
     for file in (ssh.KEY, ssh.KEY.with_suffix(".pub"), SSH_CONFIG, USER_DATA, FACTS_FILE):
@@ -168,6 +189,15 @@ def user_of(name: str) -> str:
     return "docker" if name == "boot2docker" else "core"
 
 
+def _facts() -> dict[str, Any]:
+    return dict(json.loads(FACTS_FILE.read_text())) if FACTS_FILE.exists() else {}
+
+
+def _has_nodes() -> bool:
+    """Whether Vagrant knows of any node, running or not."""
+    return any((paths.ROOT / ".vagrant" / "machines").glob("core-*/*/id"))
+
+
 def _discovery_url(options: Options, for_machines: services.Services) -> str:
     if options.discovery == "private":
         return discovery.fresh_url(for_machines.discovery, options.nodes)
@@ -187,7 +217,8 @@ def _bring_up(provider: providers.Provider, addresses: dict[str, str], say: Say)
 
 def _start_and_wait(provider: providers.Provider, addresses: dict[str, str], say: Say) -> None:
     with ThreadPoolExecutor(len(addresses)) as pool, _set_on_failure(threading.Event()) as given_up:
-        ready = [pool.submit(readiness.wait_for_machine, name, address, given_up, say) for name, address in addresses.items()]
+        wait = partial(readiness.wait_for_machine, given_up=given_up, say=say)
+        ready = [pool.submit(wait, name, address) for name, address in addresses.items()]
         for _ in provider.up():
             continue
         say("Vagrant has started every machine")

@@ -1,34 +1,43 @@
-"""Faults that heal: each is a context manager that always undoes what it did."""
+"""Faults that heal: each is a context manager that always undoes what it did, also what it did by halves."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from testbed.machine import Machine
 
 
 @contextmanager
 def stopped(unit: str, *machines: Machine) -> Iterator[None]:
-    """The unit is stopped on these machines; it is started again at the end."""
-    for machine in machines:
-        _demand(machine, f"sudo systemctl stop {unit}")
-    try:
+    """The unit is stopped on these machines; at the end its start is queued on all of them."""
+    with _down(unit, machines, f"sudo systemctl stop {unit}"):
         yield
-    finally:
-        for machine in machines:
-            # A start waits for readiness, and a member without its peers is never ready: queue them all.
-            _demand(machine, f"sudo systemctl start --no-block {unit}")
 
 
 @contextmanager
-def blocked(rule: str, *machines: Machine) -> Iterator[None]:
-    """Packets that match the rule are dropped on these machines, as in `INPUT -p tcp --dport 2380`."""
-    for machine in machines:
-        _demand(machine, f"sudo iptables -I {rule} -j DROP")
-    try:
+def crashed(unit: str, *machines: Machine) -> Iterator[None]:
+    """The unit is killed on these machines, with no time for a goodbye, and stays down; at the end its start is queued."""
+    with _down(unit, machines, f"sudo systemctl kill --signal=KILL {unit}; sudo systemctl stop {unit}"):
         yield
-    finally:
+
+
+@contextmanager
+def blocked(rule: str, *machines: Machine, verdict: str = "DROP") -> Iterator[None]:
+    """Packets that match the rule, as in `INPUT -p tcp --dport 2380`, are dropped on these machines, or REJECTed."""
+    with ExitStack() as undo:
         for machine in machines:
-            _demand(machine, f"sudo iptables -D {rule} -j DROP")
+            _demand(machine, f"sudo iptables -I {rule} -j {verdict}")
+            undo.callback(_demand, machine, f"sudo iptables -D {rule} -j {verdict}")
+        yield
+
+
+@contextmanager
+def _down(unit: str, machines: tuple[Machine, ...], command: str) -> Iterator[None]:
+    with ExitStack() as undo:
+        for machine in machines:
+            # A start waits for readiness, and a member without its peers is never ready: queue them all.
+            undo.callback(_demand, machine, f"sudo systemctl start --no-block {unit}")
+            _demand(machine, command)
+        yield
 
 
 def _demand(machine: Machine, command: str) -> None:

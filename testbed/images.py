@@ -39,6 +39,10 @@ MACHINES = (
 WORKSHOP = (
     Recipe("hello-world", "BASE", "base"),
     Recipe("busybox", "BASE", "base"),
+    Recipe("curl", "BASE", "base"),
+    Recipe("debian", "BASE", "base"),
+    Recipe("devbox-base", "BASE", "base"),
+    Recipe("registry", "BASE", "base"),
 )
 
 

@@ -14,6 +14,9 @@ from fasteners import InterProcessLock, InterProcessReaderWriterLock
 from testbed import paths
 
 FOLDER = paths.STATE / "run" / "leases"
+# What this process holds. Closing any descriptor of a file drops the process's record locks on it (fcntl(2)), and leases
+# taken one after the other could wait for each other: so there is no lease within a lease.
+HELD: set[Path] = set()
 
 
 class Use(Enum):
@@ -29,6 +32,8 @@ def lease(wants: Mapping[str, Use], folder: Path = FOLDER, *, wait: bool = True)
 
     Everybody takes leases in the order of their names, so that two who want the same ones never wait for each other.
     """
+    if HELD:
+        raise RuntimeError(f"{', '.join(wants)}: a lease within a lease, while this process holds {', '.join(map(str, HELD))}")
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with ExitStack() as held:
@@ -53,4 +58,6 @@ def _take(held: ExitStack, file: Path, use: Use, wait: bool) -> bool:
     finally:
         gate.release()
     held.callback(lock.release_read_lock if use is Use.SHARED else lock.release_write_lock)
+    HELD.add(file)
+    held.callback(HELD.remove, file)
     return True

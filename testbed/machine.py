@@ -49,7 +49,10 @@ class Machine:
     @cached_property
     def docker(self) -> docker.DockerClient:
         """A client of the machine's engine."""
-        return docker.DockerClient(base_url=f"tcp://{self.address}:{DOCKER_PORT}", timeout=60)
+        client = docker.DockerClient(base_url=f"tcp://{self.address}:{DOCKER_PORT}", timeout=60)
+        # A connection kept alive would be a dead one after a restart, also after one by another process of the run.
+        client.api.headers["Connection"] = "close"
+        return client
 
     @cached_property
     def host(self) -> Host:

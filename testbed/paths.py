@@ -11,6 +11,6 @@ CLAIMS = ROOT / "claims"
 IMAGES = ROOT / "images"
 
 
-def checkout_id() -> str:
-    """What tells this checkout's containers, networks and volumes from another's: 8 hexadecimal digits."""
-    return hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+def checkout_id(root: Path = ROOT) -> str:
+    """What tells a checkout's containers, networks and volumes from another's: 8 hexadecimal digits."""
+    return hashlib.sha256(str(root).encode()).hexdigest()[:8]

@@ -1,15 +1,18 @@
 """When a machine is ready: conditions that are polled, each with its own words for when it does not come true."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 
 import httpx
 
 from testbed.errors import TestbedError
+from testbed.machine import Machine
 from testbed.wait import wait_until
 
 ENGINE_SECONDS = 120
 QUORUM_SECONDS = 120
+NOT_YET = (httpx.TransportError, ValueError, KeyError)
 
 
 def engine_answers(address: str) -> bool:
@@ -22,7 +25,16 @@ def etcd_healthy(address: str) -> bool:
     return str(httpx.get(f"http://{address}:2379/health", timeout=2).json()["health"]) == "true"
 
 
-def wait_for_machine(name: str, address: str, given_up: Event, say: Callable[[str], object]) -> None:
+def wait_for_members(*members: Machine) -> None:
+    """Return when etcd is healthy on each of these nodes; raises WaitTimeout naming the node where it is not."""
+    for member in members:
+        healthy = partial(etcd_healthy, member.address)
+        wait_until(healthy, f"{member}: its etcd is healthy", seconds=QUORUM_SECONDS, not_yet=NOT_YET)
+
+
+def wait_for_machine(
+    name: str, address: str, *, given_up: Event | None = None, say: Callable[[str], object] = lambda _: None
+) -> None:
     """Return when the machine's engine answers and, on a node, when etcd has a quorum; say each as it comes true.
 
     Raises WaitTimeout naming machine and condition, or TestbedError at once when the bring-up was `given_up`.
@@ -30,11 +42,11 @@ def wait_for_machine(name: str, address: str, given_up: Event, say: Callable[[st
 
     def wait_for(condition: Callable[[str], bool], words: str, seconds: float) -> None:
         def holds() -> bool:
-            if given_up.is_set():
+            if given_up is not None and given_up.is_set():
                 raise TestbedError(f"{name}: its bring-up was given up")
             return condition(address)
 
-        wait_until(holds, f"{name}: {words}", seconds=seconds, not_yet=(httpx.TransportError, ValueError, KeyError))
+        wait_until(holds, f"{name}: {words}", seconds=seconds, not_yet=NOT_YET)
         say(f"{name:<12} {words}")
 
     if name != "boot2docker":

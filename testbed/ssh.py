@@ -24,12 +24,13 @@ Host *
 
 
 def make_key() -> str:
-    """Make the run's key pair and return the public half; the private one is readable by its owner alone."""
+    """The public half of the run's key pair, which is made if it is not there; its owner alone can read the private half."""
+    public = KEY.with_suffix(".pub")
     KEY.parent.mkdir(exist_ok=True)
-    for file in (KEY, KEY.with_suffix(".pub")):
-        file.unlink(missing_ok=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "cododemo", "-f", str(KEY)], check=True)
-    return KEY.with_suffix(".pub").read_text().strip()
+    if not public.exists():
+        KEY.unlink(missing_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "cododemo", "-f", str(KEY)], check=True)
+    return public.read_text().strip()
 
 
 def write_config(vagrants: str) -> None:

@@ -1,7 +1,9 @@
 """Every command that a test runs, with its output: evidence for the report, and the words of a failure's message."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import allure
 
@@ -21,9 +23,21 @@ class Result:
     stderr: str
     seconds: float
 
+    @property
+    def output(self) -> str:
+        """Both streams: what somebody at a terminal would have read."""
+        return self.stdout + self.stderr
+
     def expected(self, what: str) -> str:
         """A failure's message: the machine, what was expected, and what was seen."""
         return f"{self.machine}: expected {what}, but saw:\n{self}"
+
+    def json(self) -> Any:
+        """The output as JSON; fails as an assertion, which says what was seen instead, when it is none."""
+        try:
+            return json.loads(self.stdout)
+        except ValueError as error:
+            raise AssertionError(self.expected("an answer in JSON")) from error
 
     def __str__(self) -> str:
         output = "".join(_shown(stream) for stream in (self.stdout, self.stderr) if stream)

@@ -1,5 +1,6 @@
 """user-data: the template with its one blank, the discovery URL, filled in."""
 
+import re
 from pathlib import Path
 
 import yaml
@@ -8,6 +9,8 @@ from testbed.errors import TestbedError
 
 BLANK = "<discovery-url>"
 HEADER = "#cloud-config"
+# Nothing, a comment, or words in angle brackets stand where the URL belongs.
+OPEN = re.compile(r"\s*discovery:\s*(<.*|#.*)?$")
 
 
 def render(template: Path, discovery_url: str) -> str:
@@ -21,6 +24,20 @@ def render(template: Path, discovery_url: str) -> str:
         raise TestbedError(f"{template.name}: {text.count(BLANK)} blanks {BLANK}, wanted exactly one, at coreos.etcd2.discovery")
     validate(text, template.name)
     return text.replace(BLANK, discovery_url)
+
+
+def demand_filled(file: Path, service: str) -> None:
+    """Raise TestbedError, naming file and line, when the user's own user-data, if there is one, cannot start a cluster yet.
+
+    `service` is the discovery service whose /new prints what belongs into its blank.
+    """
+    if not file.exists():
+        return
+    text = file.read_text()
+    validate(text, file.name)
+    for number, line in enumerate(text.splitlines(), start=1):
+        if OPEN.match(line):
+            raise TestbedError(f"{file.name}:{number}: the discovery URL is blank: paste what `curl {service}/new` prints")
 
 
 def validate(text: str, name: str) -> None:

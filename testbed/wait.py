@@ -39,6 +39,21 @@ def wait_until(
         raise WaitTimeout(f"{awaited}: not within {seconds:.0f} s; last seen: {_last_seen(error)}") from error
 
 
+def settled(ask: Callable[[], T], holds: Callable[[T], bool], *, seconds: float, every: float = 0.1) -> T:
+    """Poll `ask` until what it returns `holds`, and return that, else what it returned last: it is for the caller to judge."""
+    retrying = Retrying(
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(every),
+        retry=retry_if_result(lambda value: not holds(value)),
+        retry_error_callback=_last_value,
+    )
+    return retrying(ask)
+
+
+def _last_value(state: RetryCallState) -> object:
+    return state.outcome.result() if state.outcome else None
+
+
 def _last_seen(error: RetryError) -> str:
     attempt: RetryCallState | object = error.last_attempt
     outcome = getattr(attempt, "exception", lambda: None)()

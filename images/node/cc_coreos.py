@@ -58,6 +58,8 @@ def write_update_conf(settings: dict[str, Any]) -> None:
 
 def write_unit(unit: dict[str, Any]) -> None:
     folder = RUNTIME if unit.get("runtime") else SYSTEM
+    if unit["name"].endswith((".network", ".netdev", ".link")):
+        folder = folder.with_name("network")
     if unit.get("mask"):
         systemctl("mask", unit["name"])
     if "content" in unit:

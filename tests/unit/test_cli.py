@@ -36,8 +36,9 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     record(images, "ensure")
     record(processes, "mark")
     record(stages, "run", 0)
-    for name in ("up", "down", "prepare", "shell"):
+    for name in ("up", "down", "prepare_by_hand", "shell"):
         record(cluster, name, 7 if name == "shell" else None)
+    monkeypatch.setattr(cluster, "FACTS_FILE", tmp_path / "nothing-was-prepared")
     monkeypatch.setattr(paths, "REPORT", tmp_path / "report")
 
     def become_pytest(arguments: list[str]) -> None:
@@ -110,10 +111,10 @@ def test_test_goes_on_with_check(called: list[object]) -> None:
     assert called[0] == ("run",)
 
 
-@pytest.mark.parametrize("verb", ["up", "prepare"])
-def test_up_and_prepare_give_the_options_on(called: list[object], verb: str) -> None:
+@pytest.mark.parametrize(("verb", "function"), [("up", "up"), ("prepare", "prepare_by_hand")])
+def test_up_and_prepare_give_the_options_on(called: list[object], verb: str, function: str) -> None:
     assert cli.main([verb, "--nodes", "1"]) == 0
-    assert called[-1] == (verb, Options(nodes=1))
+    assert called[-1] == (function, Options(nodes=1))
 
 
 def test_down_takes_everything_down(called: list[object], monkeypatch: pytest.MonkeyPatch) -> None:

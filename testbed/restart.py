@@ -1,0 +1,57 @@
+"""Machines switched off and on, and waited for until one can work with them as before."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from testbed import readiness, ssh
+from testbed.cluster import Cluster
+from testbed.errors import TestbedError
+from testbed.machine import Machine
+from testbed.wait import wait_until
+
+BOOT_SECONDS = 90
+
+
+def restart(cluster: Cluster, *names: str) -> None:
+    """Switch these machines off, without a goodbye to their processes, and on again; returns when all are ready.
+
+    Raises WaitTimeout naming the machine and the condition that did not come true.
+    """
+    with off(cluster, *names):
+        pass
+
+
+@contextmanager
+def off(cluster: Cluster, *names: str) -> Iterator[None]:
+    """These machines are off; at the end they are switched on, and ready again. Raises WaitTimeout as `restart` does."""
+    for name in names:
+        cluster.provider.power_off(name)
+        ssh.disconnect(name)
+    try:
+        yield
+    finally:
+        for name in names:
+            cluster.provider.power_on(name)
+        for name in names:
+            wait_until_ready(cluster.machine(name))
+
+
+def wait_until_ready(machine: Machine) -> None:
+    """Return when a machine that is starting, by whatever means, has a new ssh connection and all its services.
+
+    Raises WaitTimeout naming the machine and the condition.
+    """
+    ssh.disconnect(machine.name)
+    wait_until(lambda: _connects(machine), f"{machine}: answers by ssh", seconds=BOOT_SECONDS, not_yet=(TestbedError,))
+    wait_until(lambda: _has_booted(machine), f"{machine}: has started its units", seconds=BOOT_SECONDS)
+    readiness.wait_for_machine(machine.name, machine.address)
+
+
+def _connects(machine: Machine) -> bool:
+    ssh.connect(machine.name)
+    return True
+
+
+def _has_booted(machine: Machine) -> bool:
+    """Whether systemd's first transaction is over; it says `degraded` when a unit failed, which is for others to judge."""
+    return machine.quietly("systemctl is-system-running").stdout.strip() in ("running", "degraded")

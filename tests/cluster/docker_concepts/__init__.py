@@ -1,0 +1,1 @@
+"""What Docker is: its containers, images, links, volumes and commits."""

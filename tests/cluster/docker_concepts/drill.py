@@ -1,0 +1,40 @@
+"""What the drills of this chapter share: nodes to play on, and steps that have to succeed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fixtures.machines import free_node, leased, tidied
+from testbed.cluster import Cluster
+from testbed.leases import Use
+from testbed.machine import Machine
+from testbed.transcript import Result
+
+
+@contextmanager
+def nodes_alone(cluster: Cluster, count: int = 1) -> Iterator[tuple[Machine, ...]]:
+    """So many nodes, whichever are free; what is left in their engines is removed at the end."""
+    names: tuple[str, ...] = ()
+    for _ in range(count):
+        names += (free_node(cluster, names),)
+    with leased(cluster, names, Use.ALONE) as held, tidied(*held.values()):
+        yield tuple(held.values())
+
+
+def do(machine: Machine, command: str) -> Result:
+    """A step of the story, which shows no claim by itself but has to succeed."""
+    result = machine.run(command)
+    assert result.rc == 0, result.expected("exit code 0")
+    return result
+
+
+@contextmanager
+def private_registry(registry: str, *nodes: Machine) -> Iterator[str]:
+    """The registry at that host and port, as localhost:5000 of these nodes: their engines trust no other without TLS."""
+    listen = "--unit=private-registry --socket-property=ListenStream=127.0.0.1:5000"
+    try:
+        for node in nodes:
+            do(node, f"sudo systemd-run --quiet {listen} /lib/systemd/systemd-socket-proxyd {registry}")
+        yield "localhost:5000"
+    finally:
+        for node in nodes:
+            do(node, "sudo systemctl stop 'private-registry.*'")

@@ -1,0 +1,170 @@
+"""Where data is kept: volumes, storage containers, other hosts; when it goes, and how it is backed up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from fixtures.claims import as_written, claim
+from testbed.cluster import Cluster
+from testbed.machine import DOCKER_PORT, Machine
+from testbed.transcript import Result
+
+from .drill import do, nodes_alone
+
+pytestmark = pytest.mark.xdist_group("docker-concepts-data")
+
+VOLUME = "docker inspect -f '{{(index .Mounts 0).Name}}'"
+READ = "busybox cat /data/file"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A storage container with "kept" in its volume: used, backed up, and removed as the last user of the volume."""
+
+    volume: str
+    by_link: Result
+    by_volumes_from: Result
+    restored: Result
+    volumes_after_rm: Result
+    read_after_rm: Result
+    volumes_after_prune: Result
+
+
+@pytest.fixture(scope="module")
+def storage(the_cluster: Cluster) -> Storage:
+    """The backup is restored on another node, which has nothing else of it."""
+    with nodes_alone(the_cluster, 2) as (node, other):
+        do(node, "docker run -d -v /data --name storage busybox sleep 600")
+        do(node, "docker exec storage sh -c 'echo kept >/data/file'")
+        volume = do(node, f"{VOLUME} storage").stdout.strip()
+        by_link = node.run(f"docker run --rm --link storage {READ}")
+        by_volumes_from = node.run(f"docker run --rm --volumes-from storage {READ}")
+        node.run(
+            "docker run --rm --volumes-from storage busybox tar c /data"
+            f" | docker -H tcp://{other.address}:{DOCKER_PORT} run -i -v /data --name restored busybox tar x"
+        )
+        do(node, "docker rm -f storage")
+        volumes_after_rm = node.run("docker volume ls -q")
+        read_after_rm = node.run(f"docker run --rm -v {volume}:/data {READ}")
+        do(node, "docker volume prune -f")
+        return Storage(
+            volume=volume,
+            by_link=by_link,
+            by_volumes_from=by_volumes_from,
+            restored=other.run(f"docker run --rm --volumes-from restored {READ}"),
+            volumes_after_rm=volumes_after_rm,
+            read_after_rm=read_after_rm,
+            volumes_after_prune=node.run("docker volume ls -q"),
+        )
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The volumes that are left when two users of one volume are removed by `docker rm -v`, one after the other."""
+
+    volume: str
+    after_first: Result
+    after_last: Result
+
+
+@pytest.fixture(scope="module")
+def removed(the_cluster: Cluster) -> Removed:
+    """The first user is the storage container itself."""
+    with nodes_alone(the_cluster) as (node,):
+        do(node, "docker run -v /data --name storage busybox true && docker run --volumes-from storage --name user busybox true")
+        volume = do(node, f"{VOLUME} storage").stdout.strip()
+        after_first = do(node, "docker rm -v storage && docker volume ls -q")
+        return Removed(volume, after_first, do(node, "docker rm -v user && docker volume ls -q"))
+
+
+@as_written("docker-concepts.persist-volumes-or-links", fails_with="can't open '/data/file'")
+def test_a_link_gives_the_files_of_a_storage_container(storage: Storage) -> None:
+    """`docker run --link storage`."""
+    assert storage.by_link.stdout == "kept\n", storage.by_link.expected("what the storage container keeps")
+
+
+@claim("docker-concepts.persist-volumes-or-links")
+def test_volumes_from_gives_the_files_of_a_storage_container(storage: Storage) -> None:
+    """`docker run --volumes-from storage`."""
+    assert storage.by_volumes_from.stdout == "kept\n", storage.by_volumes_from.expected("what the storage container keeps")
+
+
+@as_written("docker-concepts.storage-container-refcount", fails_with="kept")
+def test_data_is_lost_when_the_reference_count_is_zero(storage: Storage) -> None:
+    """`docker rm` of the only container that uses the volume."""
+    assert storage.read_after_rm.rc != 0, storage.read_after_rm.expected("nothing to read")
+
+
+@claim("docker-concepts.storage-container-refcount")
+def test_a_volume_outlives_its_last_user(storage: Storage) -> None:
+    """The same; `docker run -v` of the volume by its name reads the file."""
+    assert storage.read_after_rm.stdout == "kept\n", storage.read_after_rm.expected("what the storage container kept")
+
+
+@claim("docker-concepts.storage-container-refcount")
+def test_a_volume_goes_with_a_prune(storage: Storage) -> None:
+    """`docker volume prune -f`: it was there before and is not there after."""
+    assert storage.volume in storage.volumes_after_rm.stdout, storage.volumes_after_rm.expected(f"the volume {storage.volume}")
+    assert storage.volume not in storage.volumes_after_prune.stdout, storage.volumes_after_prune.expected("the volume to be gone")
+
+
+@claim("docker-concepts.storage-container-refcount")
+def test_rm_v_leaves_a_volume_that_another_container_uses(removed: Removed) -> None:
+    """`docker rm -v` of the storage container, while another was made with `--volumes-from`."""
+    assert removed.volume in removed.after_first.stdout, removed.after_first.expected(f"the volume {removed.volume}")
+
+
+@claim("docker-concepts.storage-container-refcount")
+def test_rm_v_of_the_last_user_takes_the_volume(removed: Removed) -> None:
+    """`docker rm -v` of the other one as well."""
+    assert removed.volume not in removed.after_last.stdout, removed.after_last.expected("the volume to be gone")
+
+
+@claim("docker-concepts.third-party-backup")
+def test_a_tar_of_its_volumes_backs_a_container_up(storage: Storage) -> None:
+    """`docker run --volumes-from storage busybox tar c /data`, unpacked on another node."""
+    assert storage.restored.stdout == "kept\n", storage.restored.expected("what the storage container kept")
+
+
+@pytest.fixture
+def folder(node: Machine) -> Iterator[str]:
+    """An empty folder on the node."""
+    path = do(node, "mktemp -d").stdout.strip()
+    yield path
+    do(node, f"sudo rm -r {path}")
+
+
+@claim("docker-concepts.volumes-picture")
+@pytest.mark.usefixtures("tidy")
+def test_a_service_keeps_data_on_its_hosts_disk(node: Machine, folder: str) -> None:
+    """`docker run -v FOLDER:/data`; the first container is gone when the second reads."""
+    do(node, f"docker run --rm -v {folder}:/data busybox sh -c 'echo one >/data/file'")
+    seen = node.run(f"docker run --rm -v {folder}:/data {READ}")
+    assert seen.stdout == "one\n", seen.expected("what the first container wrote")
+
+
+@claim("docker-concepts.volumes-picture")
+@pytest.mark.usefixtures("tidy")
+def test_a_service_keeps_data_in_another_local_container(node: Machine) -> None:
+    """`docker run --volumes-from storage`; the storage container itself never runs."""
+    do(node, "docker create -v /data --name storage busybox")
+    do(node, "docker run --rm --volumes-from storage busybox sh -c 'echo two >/data/file'")
+    seen = node.run(f"docker run --rm --volumes-from storage {READ}")
+    assert seen.stdout == "two\n", seen.expected("what the first container wrote")
+
+
+@pytest.fixture
+def store(core_02: Machine, tidy: None) -> str:  # noqa: ARG001
+    """A service in a container of core-02 that keeps one value in a volume: `SET value` and `GET`; its address and port."""
+    serve = "read verb value; case $verb in SET) echo $value >/data/file;; GET) cat /data/file;; esac"
+    do(core_02, f"docker run -d -p 6379:6379 -v /data busybox nc -ll -p 6379 -e sh -c '{serve}'")
+    return f"{core_02.address} 6379"
+
+
+@claim("docker-concepts.volumes-picture")
+def test_a_service_keeps_data_in_a_service_of_another_host(core_01: Machine, store: str) -> None:
+    """Containers on core-01; what they write is in a volume on core-02."""
+    do(core_01, f"docker run --rm busybox sh -c 'echo SET three | nc {store}'")
+    seen = core_01.run(f"docker run --rm busybox sh -c 'echo GET | nc {store}'")
+    assert seen.stdout == "three\n", seen.expected("what the first container wrote")
