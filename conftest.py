@@ -10,6 +10,7 @@ pytest_plugins = (
     "fixtures.machines",
     "fixtures.evidence",
     "fixtures.report",
+    "fixtures.gate",
 )
 
 

@@ -23,6 +23,8 @@ CHECK = """Set up whatever is missing, run `pytest -m cluster`, and write report
   ./cododemo check -n 2                   two workers, one cluster
   ./cododemo check -k etcd --nodes 5      some tests, on a cluster of five
   ./cododemo check --claims               list the claims and their tests
+  ./cododemo check --require fleet,vm     fail where the testbed lacks one of these
+  ./cododemo check --baseline FILE        say what changed since the run of that summary.json
 
 The exit code is pytest's. The suite's own options, besides pytest's:"""
 # With these, pytest runs no test.
