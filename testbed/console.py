@@ -43,15 +43,13 @@ class Progress:
         self.workers = workers if isinstance(workers, int) else 1
 
     def ended(self, record: TestRecord, register: Register, records: Sequence[TestRecord]) -> Iterator[str]:
-        """The lines to say now that this test has ended; a module is the tests of a chapter, or of a part of one."""
+        """The lines to say now that this test has ended."""
         self.pending.discard(record.test)
-        module = record.test.partition("::")[0]
-        if not record.claims or any(test.startswith(f"{module}::") for test in self.pending):
-            return
-        found = find(register, Run({}, tuple(records), {}))
-        chapter_of = {finding.claim.id: chapter for chapter in found.chapters for finding in chapter.findings}
-        if chapter := chapter_of.get(record.claims[0]):
-            yield chapter_line(chapter) + self.remaining()
+        names = [chapter.chapter for chapter in register.chapters]
+        chapter = chapter_of(record.test, names)
+        if chapter and chapter not in {chapter_of(test, names) for test in self.pending}:
+            found = find(register, Run({}, tuple(records), {}))
+            yield chapter_line(found.chapters[names.index(chapter)]) + self.remaining()
 
     def remaining(self) -> str:
         """The estimate in words: a test that is new takes as long as the mean of all."""
@@ -60,6 +58,14 @@ class Progress:
         usual = mean(self.seconds.values())
         left = sum(self.seconds.get(test, usual) for test in self.pending) / self.workers
         return f"  [about {left:.0f} s to go]"
+
+
+def chapter_of(test: str, chapters: Sequence[str]) -> str:
+    """The chapter of a test, by where it lies: <chapter>/, test_<chapter>.py, test_<chapter>_<part>.py; or none."""
+    module = test.removeprefix("tests/cluster/").partition("::")[0].partition("/")[0]
+    module = module.removesuffix(".py").removeprefix("test_").replace("_", "-")
+    fitting = [chapter for chapter in chapters if module == chapter or module.startswith(f"{chapter}-")]
+    return max(fitting, key=len, default="")
 
 
 def chapter_line(chapter: ChapterFindings) -> str:
@@ -76,9 +82,10 @@ def summary_lines(found: Findings) -> Iterator[str]:
             yield from _erratum(finding)
     if found.bad or found.stray:
         yield from ("", "what went wrong:")
-    for finding in found.bad:
-        yield f"{SIGNS[finding.verdict]} {finding.claim.id}: {finding.verdict}: {finding.claim.claim}"
-        yield f"  {finding.reason}"
+    for findings in found.troubles:
+        for finding in findings:
+            yield f"{SIGNS[finding.verdict]} {finding.claim.id}: {finding.verdict}: {finding.claim.claim}"
+        yield f"  {findings[0].reason}"
     yield from (f"? {test.test}: {test.said}" for test in found.stray)
     yield from ("", *filter(None, [found.incomplete]), f"handout: report/{report.HANDOUT}")
 

@@ -9,6 +9,10 @@ from testbed import results
 from testbed.register import Chapter, Claim, Register
 from testbed.results import BAD, Run, TestRecord, Verdict
 
+LONGEST_LINE = 300
+# By pytest's exit code.
+BROKEN_OFF = {2: "it was interrupted", 3: "it broke off with an internal error", 4: "it was used wrongly"}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -81,6 +85,12 @@ class Findings:
         return self.having(*BAD)
 
     @property
+    def troubles(self) -> list[list[Finding]]:
+        """What went wrong, what does not hold first; claims with one verdict for one reason, as a failed drill's, together."""
+        by_verdict = (self.having(verdict) for verdict in BAD)
+        return [claims for findings in by_verdict for claims in grouped(findings).values()]
+
+    @property
     def stray(self) -> list[TestRecord]:
         """Tests that ended badly and are bound to no claim of the register: a crashed worker's, for one."""
         known = {finding.claim.id for finding in self}
@@ -96,7 +106,7 @@ class Findings:
         """Why the run tells less than a whole one would; empty when it came to its end."""
         if self.run.complete:
             return ""
-        why = "it was interrupted" if self.run.finished else "it was killed, or still runs"
+        why = BROKEN_OFF.get(self.run.finished.get("exit_code"), "it was killed, or still runs")
         expected = self.run.facts.get("tests")
         return f"The run did not come to its end: {why}. It ran {len(self.run.tests)} of {expected} tests."
 
@@ -128,6 +138,7 @@ def grouped(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def first_line(text: str) -> str:
-    """The first line that is not blank, without what pytest and Python put before the words."""
+    """The first line that is not blank, without what pytest and Python put around the words."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line.removeprefix("AssertionError: ").removeprefix("Skipped: ").removesuffix(", but saw:")
+    line = line.removeprefix("AssertionError: ").removeprefix("Skipped: ").removesuffix(", but saw:")
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..."

@@ -32,6 +32,7 @@ def stages() -> dict[str, list[str]]:
         "ruff format": [*module, "ruff", "format", "--check"],
         "mypy": [*module, "mypy"],
         "unit tests": [*module, "pytest", "tests/unit"],
+        "the handout in a browser": [*module, "pytest", "tests/browser"],
     }
     scripts = [str(script) for script in shell_scripts()]
     for program, *flags in (["shellcheck"], ["shfmt", "-i", "2", "-d"]):

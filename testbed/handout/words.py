@@ -1,6 +1,7 @@
 """How the handout words and shortens what it shows: its templates' filters."""
 
 import re
+from textwrap import dedent
 
 from markupsafe import Markup
 
@@ -9,6 +10,7 @@ from testbed.register import Claim
 # Of an output longer than this, beginning and end are shown; report/results.jsonl has all of it.
 SHOWN = 3000
 JOURNAL_LINES = 120
+END_OF_COMMAND = re.compile(r"(^\s*\(exit code -?\d+, [\d.]+ s\)$)", re.MULTILINE)
 TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -27,9 +29,13 @@ def tail(text: str) -> str:
 
 
 def seen(said: str) -> tuple[str, str]:
-    """What was expected and what was seen, from the words of an assertion made by Result.expected; else all in the first."""
+    """What was expected and what was seen, from the words of an assertion made by Result.expected; else all in the first.
+
+    What pytest says below, about the values that were compared, is left to the evidence.
+    """
     expected, _, rest = said.partition(", but saw:")
-    return expected.strip(), rest.strip("\n")
+    ran = END_OF_COMMAND.split(rest, maxsplit=1)
+    return expected.strip(), dedent("".join(ran[:2])).strip("\n")
 
 
 def source(claim: Claim) -> str:
