@@ -84,7 +84,7 @@ def summary_lines(found: Findings) -> Iterator[str]:
         yield from ("", "what went wrong:")
     for findings in found.troubles:
         for finding in findings:
-            yield f"{SIGNS[finding.verdict]} {finding.claim.id}: {finding.verdict}: {finding.claim.claim}"
+            yield f"{SIGNS[finding.verdict]} {finding.claim.id}: {finding.verdict}: {finding.statement}"
         yield f"  {findings[0].reason}"
     yield from (f"? {test.test}: {test.said}" for test in found.stray)
     yield from ("", *filter(None, [found.incomplete]), f"handout: report/{report.HANDOUT}")

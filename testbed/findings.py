@@ -34,6 +34,12 @@ class Finding:
         told = (test for test in self.tests if test.outcome not in ("passed", "xfailed"))
         return next((first_line(test.said or test.message) for test in told), "")
 
+    @property
+    def statement(self) -> str:
+        """What was found not to hold: the truth, where the text is known to be wrong and it was the truth that failed."""
+        failed_truth = any(test.form == "claim" and test.outcome in ("failed", "error") for test in self.tests)
+        return self.claim.truth if self.claim.truth and self.claim.today != "holds" and failed_truth else self.claim.claim
+
     def of_form(self, form: str) -> Iterator[TestRecord]:
         """The tests of the claim as written, or of the claim or the truth behind it."""
         return (test for test in self.tests if test.form == form)

@@ -73,7 +73,7 @@ def as_markdown(found: Findings) -> str:
 
 def _went_wrong(finding: Finding) -> str:
     claim = finding.claim
-    return f"- {SIGNS[finding.verdict]} **{finding.verdict}**: `{claim.id}`: {claim.claim}  \n  {finding.reason}"
+    return f"- {SIGNS[finding.verdict]} **{finding.verdict}**: `{claim.id}`: {finding.statement}  \n  {finding.reason}"
 
 
 def headline(found: Findings) -> str:
