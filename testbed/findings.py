@@ -112,7 +112,7 @@ class Findings:
         """Why the run tells less than a whole one would; empty when it came to its end."""
         if self.run.complete:
             return ""
-        why = BROKEN_OFF.get(self.run.finished.get("exit_code"), "it was killed, or still runs")
+        why = BROKEN_OFF.get(self.run.finished.get("exit_code", -1), "it was killed, or still runs")
         expected = self.run.facts.get("tests")
         return f"The run did not come to its end: {why}. It ran {len(self.run.tests)} of {expected} tests."
 
