@@ -39,8 +39,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     """A run on a cluster of which one node's etcd had been stopped."""
-    file = tmp_path_factory.mktemp("run") / "results.jsonl"
-    file.write_bytes(gzip.decompress((DATA / "etcd-stopped.jsonl.gz").read_bytes()))
+    return findings_of("etcd-stopped", tmp_path_factory.mktemp("run"))
+
+
+def findings_of(name: str, folder: Path) -> Findings:
+    """What the run found whose results are kept in data/ by that name."""
+    file = folder / "results.jsonl"
+    file.write_bytes(gzip.decompress((DATA / f"{name}.jsonl.gz").read_bytes()))
     return find(load(), results.read(file))
 
 

@@ -8,9 +8,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
+from testbed import handout
 from testbed.findings import Findings
 from testbed.results import Verdict
 from testbed.secrets import PATTERNS
+from tests.browser.conftest import findings_of
 
 PAGES_AT_MOST = 25
 
@@ -100,6 +102,15 @@ def test_prints_on_a_few_pages(page: Page, found: Findings) -> None:
     assert len(printed.pages) <= PAGES_AT_MOST
     assert found.having(Verdict.ERRATUM)[-1].claim.where.rpartition(" ")[2] in text
     assert found.chapters[-1].chapter.title in text
+
+
+def test_killed_run_is_marked_incomplete(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "handout.html"
+    file.write_text(handout.render(findings_of("killed", tmp_path)))
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    expect(page.get_by_role("alert")).to_contain_text("It ran 132 of 434 tests.")
+    page.close()
 
 
 def test_has_no_secret_and_loads_nothing(html: Path) -> None:
