@@ -6,6 +6,7 @@ pytest_plugins = (
     "pytester",
     "fixtures.options",
     "fixtures.claims",
+    "fixtures.allure_labels",
     "fixtures.cluster",
     "fixtures.machines",
     "fixtures.evidence",

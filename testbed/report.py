@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from testbed import handout, paths, results, summary
+from testbed import allure_page, handout, paths, results, summary
 from testbed.errors import TestbedError
 from testbed.findings import Findings, find
 from testbed.register import Register
@@ -32,7 +32,8 @@ def write(register: Register, run: Run) -> Findings:
     found = find(register, run)
     _replace(path(SUMMARY), json.dumps(summary.as_json(found), indent=1, ensure_ascii=False) + "\n")
     _replace(path(MARKDOWN), summary.as_markdown(found))
-    _replace(path(HANDOUT), handout.render(found))
+    beside = allure_page.NAME if path(allure_page.NAME).exists() else ""
+    _replace(path(HANDOUT), handout.render(found, beside))
     return found
 
 

@@ -30,8 +30,8 @@ class Drill:
     readers: int
 
 
-def render(found: Findings) -> str:
-    """The handout's HTML."""
+def render(found: Findings, allure_page: str = "") -> str:
+    """The handout's HTML; `allure_page` is the name of Allure's, where there is one."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
@@ -43,6 +43,7 @@ def render(found: Findings) -> str:
     shared = drills(found)
     return environment.get_template("page.html.j2").render(
         found=found,
+        allure_page=allure_page,
         date=datetime.fromtimestamp(found.run.facts.get("started", 0), UTC),
         versions={name: value for name, value in facts.versions(found.run.facts).items() if value},
         times=summary.times(found),
