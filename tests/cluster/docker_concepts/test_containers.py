@@ -71,8 +71,8 @@ def pair(the_cluster: Cluster) -> Pair:
     """`docker run -d --name pair busybox sh -c 'sleep 9191 & exec sleep 9292'`."""
     with nodes_alone(the_cluster) as (node,):
         do(node, "docker run -d --name pair busybox sh -c 'sleep 9191 & exec sleep 9292'")
-        together = do(node, "docker top pair")
-        do(node, "sudo kill -KILL $(docker inspect -f '{{.State.Pid}}' pair)")
+        together = node.run("docker top pair")
+        node.run("sudo kill -KILL $(docker inspect -f '{{.State.Pid}}' pair)")
         return Pair(together, node.run("timeout 10 docker wait pair"), node.run("ps -C sleep -o args="))
 
 
