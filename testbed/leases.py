@@ -43,10 +43,12 @@ def _take(held: ExitStack, file: Path, use: Use, wait: bool) -> bool:
     gate = InterProcessLock(file.with_suffix(".gate"))
     lock = InterProcessReaderWriterLock(file.with_suffix(".lease"))
     if not gate.acquire(blocking=wait):
+        gate.lockfile.close()  # fasteners leaves it open where it did not get the lock
         return False
     try:
         acquire = lock.acquire_read_lock if use is Use.SHARED else lock.acquire_write_lock
         if not acquire(blocking=wait):
+            lock.lockfile.close()
             return False
     finally:
         gate.release()
