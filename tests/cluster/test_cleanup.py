@@ -202,6 +202,7 @@ def test_names_are_an_adjective_and_a_surname(crumbs: Breadcrumbs) -> None:
 def test_ps_a_lists_the_newest_first(crumbs: Breadcrumbs) -> None:
     """`15 seconds ago`, `21 minutes ago`, … `2 hours ago`"""
     listed = _column(crumbs.all, "CONTAINER ID")
+    assert listed, crumbs.all.expected("the stopped containers")
     assert listed == list(reversed(crumbs.ids)), crumbs.all.expected(f"the reverse of the order of runs, {crumbs.ids}")
 
 

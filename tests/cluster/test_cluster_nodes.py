@@ -240,14 +240,14 @@ def reboot(the_cluster: Cluster) -> Reboot:
     with leased(the_cluster, ("core-02",), Use.ALONE, {QUORUM: Use.ALONE}) as held:
         node = held["core-02"]
         before = node.run(f"docker run --detach --name {BY_HAND} busybox sleep 1000 >/dev/null; cat /etc/machine-id")
-        node.run("sudo reboot")
         try:
+            node.run("sudo reboot")
             status = wait_until(_status_when_off, "core-02: is off", seconds=REBOOT_SECONDS)
         finally:
             the_cluster.provider.power_on(node.name)
             wait_until_ready(node)
-        after, containers = node.run("cat /etc/machine-id"), node.run("docker ps --all --format '{{.Names}} {{.State}}'")
-        node.run(f"docker rm --force {BY_HAND}")
+            after, containers = node.run("cat /etc/machine-id"), node.run("docker ps --all --format '{{.Names}} {{.State}}'")
+            node.run(f"docker rm --force {BY_HAND}")
     assert status is not None
     return Reboot(status, before, after, containers)
 

@@ -105,14 +105,16 @@ def _images(node: Machine) -> tuple[int, int, int, int]:
 
 
 def _stop(node: Machine, name: str) -> Stop:
+    container = node.docker.containers.get(name)
     form = "{{.Action}} {{.TimeNano}} {{.Actor.Attributes.signal}}"
-    ask = f"docker events --since 10m --until 0s --filter container={name} --format '{form}' | grep -E 'kill|stop'"
+    ask = f"docker events --since 10m --until 0s --filter container={container.id} --format '{form}' | grep -E 'kill|stop'"
     wait_until(lambda: "stop" in node.quietly(ask).stdout, f"{name}: has been stopped", seconds=30)
     events = node.run(ask)
     kills = [line.split() for line in events.stdout.splitlines() if line.startswith("kill")]
     began = int(kills[0][1])
     signals = {signal: (int(time) - began) / 1e9 for _, time, signal in kills}
-    return Stop(signals, node.docker.containers.get(name).attrs["State"]["ExitCode"], events)
+    container.reload()
+    return Stop(signals, container.attrs["State"]["ExitCode"], events)
 
 
 def _state(node: Machine, name: str) -> str:

@@ -71,8 +71,8 @@ def pair(the_cluster: Cluster) -> Pair:
     """`docker run -d --name pair busybox sh -c 'sleep 9191 & exec sleep 9292'`."""
     with nodes_alone(the_cluster) as (node,):
         do(node, "docker run -d --name pair busybox sh -c 'sleep 9191 & exec sleep 9292'")
-        together = do(node, "docker top pair")
-        do(node, "sudo kill -KILL $(docker inspect -f '{{.State.Pid}}' pair)")
+        together = node.run("docker top pair")
+        node.run("docker kill pair")
         return Pair(together, node.run("timeout 10 docker wait pair"), node.run("ps -C sleep -o args="))
 
 
@@ -113,7 +113,7 @@ def test_nothing_keeps_a_container_from_running_two_processes(pair: Pair) -> Non
 
 @claim("docker-concepts.one-process-per-container")
 def test_a_container_ends_with_its_first_process(pair: Pair) -> None:
-    """The first process is killed; `docker wait` prints its exit code, as the container's."""
+    """`docker kill` kills the first process; `docker wait` prints its exit code, as the container's."""
     assert pair.exit_code.stdout.strip() == "137", pair.exit_code.expected("the container to end as killed, with 137")
 
 

@@ -13,14 +13,14 @@ from .drill import do, nodes_alone
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-cost")
 
-MANY = 50
+MANY = 30
 SECONDS = 3
 KIBIBYTES = 10 * 1024
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Fifty idle containers of one image on one node."""
+    """Thirty idle containers of one image on one node."""
 
     running: Result
     addresses: Result
@@ -72,18 +72,18 @@ def test_a_container_costs_no_disk_space(crowd: Crowd) -> None:
 
 
 @claim("docker-concepts.density")
-def test_fifty_containers_run_on_one_node(crowd: Crowd) -> None:
+def test_thirty_containers_run_on_one_node(crowd: Crowd) -> None:
     """`docker ps -q`."""
     assert len(crowd.running.stdout.split()) == MANY, crowd.running.expected(f"{MANY} running containers")
 
 
 @claim("docker-concepts.density")
-def test_each_of_fifty_containers_has_an_address(crowd: Crowd) -> None:
+def test_each_of_thirty_containers_has_an_address(crowd: Crowd) -> None:
     """`docker inspect` of each."""
     assert len(crowd.addresses.stdout.split()) == MANY, crowd.addresses.expected(f"{MANY} different addresses")
 
 
 @claim("docker-concepts.density")
-def test_a_node_with_fifty_containers_still_answers(crowd: Crowd) -> None:
+def test_a_node_with_thirty_containers_still_answers(crowd: Crowd) -> None:
     """A command over ssh."""
     assert crowd.ssh.seconds < SECONDS, crowd.ssh.expected(f"an answer within {SECONDS} s")
