@@ -96,7 +96,16 @@ def check(arguments: argparse.Namespace) -> int:
     shutil.rmtree(paths.REPORT, ignore_errors=True)
     paths.REPORT.mkdir()
     results = [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results"]
-    become_pytest([*results, *arguments.raw])
+    become_pytest([*results, *joined(arguments.raw)])
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--baseline FILE` as one: of two, pytest takes FILE for tests, and its folder for the suite's."""
+    words = list(arguments)
+    while "--baseline" in words[:-1]:
+        place = words.index("--baseline")
+        words[place : place + 2] = [f"--baseline={words[place + 1]}"]
+    return words
 
 
 def test(arguments: argparse.Namespace) -> int:

@@ -84,6 +84,13 @@ def test_check_hands_all_its_arguments_to_pytest(called: list[object]) -> None:
 
 
 @pytest.mark.usefixtures("called")
+def test_baseline_is_not_taken_for_tests() -> None:
+    with pytest.raises(BecamePytest) as became:
+        cli.main(["check", "-k", "etcd", "--baseline", "old.json", "-x"])
+    assert became.value.args[0][-4:] == ["-k", "etcd", "--baseline=old.json", "-x"]
+
+
+@pytest.mark.usefixtures("called")
 def test_check_begins_with_an_empty_report() -> None:
     paths.REPORT.mkdir()
     (paths.REPORT / "old.xml").touch()
