@@ -6,10 +6,12 @@ pytest_plugins = (
     "pytester",
     "fixtures.options",
     "fixtures.claims",
+    "fixtures.allure_labels",
     "fixtures.cluster",
     "fixtures.machines",
     "fixtures.evidence",
     "fixtures.report",
+    "fixtures.gate",
 )
 
 

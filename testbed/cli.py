@@ -23,6 +23,8 @@ CHECK = """Set up whatever is missing, run `pytest -m cluster`, and write report
   ./cododemo check -n 2                   two workers, one cluster
   ./cododemo check -k etcd --nodes 5      some tests, on a cluster of five
   ./cododemo check --claims               list the claims and their tests
+  ./cododemo check --require fleet,vm     fail where the testbed lacks one of these
+  ./cododemo check --baseline FILE        say what changed since the run of that summary.json
 
 The exit code is pytest's. The suite's own options, besides pytest's:"""
 # With these, pytest runs no test.
@@ -150,6 +152,16 @@ def ssh(arguments: argparse.Namespace) -> int:
     return cluster.shell(arguments.machine, command[1:] if command[:1] == ["--"] else command)
 
 
+def report(_: argparse.Namespace) -> int:
+    from testbed import report as reports
+    from testbed.console import summary_lines
+    from testbed.register import load
+
+    for line in summary_lines(reports.write(load(), reports.read())):
+        print(line)
+    return 0
+
+
 def make_ready(options: Options) -> None:
     """Start the engine, run the preflight and build the images. Raises TestbedError with the first thing in the way."""
     from testbed import dockerd, images, preflight, processes
@@ -184,6 +196,7 @@ VERBS = {
     "up": Verb(up, "bring the cluster up and leave it running; pytest then uses it"),
     "prepare": Verb(prepare, "make all that machines are made from, for `vagrant up` by hand"),
     "down": Verb(down, "take down everything of this checkout, also what a killed run left", has_options=False),
+    "report": Verb(report, "make the report anew from the last run's results", has_options=False),
     "ssh": Verb(ssh, "a shell, or one command, on a machine, with its exit code", has_options=False),
 }
 

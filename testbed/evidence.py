@@ -7,16 +7,17 @@ from testbed import paths
 from testbed.providers import Provider
 
 QUESTIONS = {
-    "journal": "journalctl --no-pager --lines=2000 --output=short-precise",
+    "journal": "journalctl --no-pager --lines={lines} --output=short-precise",
     "failed units": "systemctl --no-pager --failed",
     "containers": "docker ps -a",
     "etcd": "curl -sm 2 http://127.0.0.1:2379/health",
 }
 
 
-def of_machine(provider: Provider, name: str) -> str:
-    """The machine's answers to all QUESTIONS, as one text."""
-    return "".join(f"===== {name}: {title}\n{provider.execute(name, command)}\n" for title, command in QUESTIONS.items())
+def of_machine(provider: Provider, name: str, lines: int = 2000) -> str:
+    """The machine's answers to all QUESTIONS, as one text, with so many lines of its journal."""
+    asked = {title: command.format(lines=lines) for title, command in QUESTIONS.items()}
+    return "".join(f"===== {name}: {title}\n{provider.execute(name, command)}\n" for title, command in asked.items())
 
 
 def gather(provider: Provider, names: list[str], say: Callable[[str], object]) -> None:

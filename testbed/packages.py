@@ -13,8 +13,11 @@ LOG = "apt.log"
 CLIENT = "docker-cli"
 
 
-def missing(with_venv: bool) -> list[str]:
-    """The packages to install, in Debian's names. `with_venv`: a .venv is to be made too, so Python needs ensurepip."""
+def missing(with_venv: bool, with_browser: bool = False) -> list[str]:
+    """The packages to install, in Debian's names. `with_venv`: a .venv is to be made too, so Python needs ensurepip.
+
+    `with_browser`: the handout's tests will run, which need Chromium.
+    """
     programs = {"vagrant": "vagrant", "mmdebstrap": "mmdebstrap", "openssh-client": "ssh", "git": "git"}
     names = [package for package, program in programs.items() if find(program) is None]
     if find("dockerd") is None and not _engine_listens():
@@ -25,6 +28,8 @@ def missing(with_venv: bool) -> list[str]:
         names.append("debian-archive-keyring")  # mmdebstrap needs it to make Debian's base image
     if os.geteuid() != 0 and find("newuidmap") is None:
         names.append("uidmap")  # mmdebstrap needs it when it is not run by root
+    if with_browser and find("chromium") is None:
+        names.append("chromium")
     if with_venv and not _has_ensurepip():
         names.append("python3-venv")
     return names

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from testbed.register import Claim, Register
+from testbed.secrets import redact
 
 
 class Verdict(StrEnum):
@@ -23,9 +24,29 @@ class Verdict(StrEnum):
     UNTESTABLE = "untestable"
 
 
+BAD = (Verdict.DOES_NOT_HOLD, Verdict.COULD_NOT_BE_CHECKED, Verdict.FLAKY)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that ran; `id` is its place in the run, `drill` the fixture that ran it for several tests."""
+
+    id: int
+    machine: str
+    command: str
+    rc: int
+    stdout: str
+    stderr: str
+    seconds: float
+    drill: str = ""
+
+
 @dataclass(frozen=True)
 class TestRecord:
-    """One test of a run. `outcome` is pytest's word, or `error` when the test could not be carried out."""
+    """One test of a run. `outcome` is pytest's word, or `error` when the test could not be carried out.
+
+    `said` is the failed assertion's own message, `message` all that pytest shows of the failure, or why it was skipped.
+    """
 
     __test__ = False
 
@@ -34,8 +55,10 @@ class TestRecord:
     form: str
     outcome: str
     seconds: float
+    said: str = ""
     message: str = ""
-    commands: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    commands: tuple[Command, ...] = field(default=(), repr=False)
+    journals: dict[str, str] = field(default_factory=dict, repr=False)
     attempts: int = 1
 
 
@@ -49,19 +72,53 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        return bool(self.finished)
+        """Whether it came to its end: passed (0), with failures (1), or with no test chosen (5)."""
+        return self.finished.get("exit_code") in (0, 1, 5)
 
 
-def append(file: Path, kind: str, entry: dict[str, Any]) -> None:
-    """Add a line to a results file: `run` (the facts), `test`, or `finished`."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as lines:
-        lines.write(json.dumps({"kind": kind, **entry}) + "\n")
+class Writer:
+    """Writes a results file, line by line; a command that several tests share is written once."""
 
+    def __init__(self, file: Path, facts: dict[str, Any]) -> None:
+        self.file = file
+        self.ids: dict[str, int] = {}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+        self._line("run", facts)
 
-def append_test(file: Path, record: TestRecord) -> None:
-    """Add a test's record to a results file."""
-    append(file, "test", asdict(record))
+    def test(self, record: TestRecord) -> TestRecord:
+        """Add a test's record, without secrets; returns it as it was written."""
+        commands = tuple(self._command(command) for command in record.commands)
+        journals = {machine: redact(text) for machine, text in record.journals.items()}
+        clean = replace(record, commands=commands, journals=journals, said=redact(record.said), message=redact(record.message))
+        entry = asdict(replace(clean, commands=()))
+        self._line("test", entry | {"commands": [command.id for command in commands]})
+        return clean
+
+    def finished(self, exit_code: int, seconds: float) -> dict[str, Any]:
+        """Add the last line; returns its facts."""
+        facts = {"exit_code": exit_code, "seconds": round(seconds, 1)}
+        self._line("finished", facts)
+        return facts
+
+    def _command(self, command: Command) -> Command:
+        clean = replace(
+            command,
+            id=0,
+            command=redact(command.command),
+            stdout=redact(command.stdout),
+            stderr=redact(command.stderr),
+            seconds=round(command.seconds, 4),
+        )
+        key = json.dumps(asdict(clean))
+        if key not in self.ids:
+            self.ids[key] = len(self.ids) + 1
+            self._line("command", asdict(clean) | {"id": self.ids[key]})
+        return replace(clean, id=self.ids[key])
+
+    def _line(self, kind: str, entry: dict[str, Any]) -> None:
+        with self.file.open("a") as lines:
+            lines.write(json.dumps({"kind": kind, **entry}) + "\n")
 
 
 def read(file: Path) -> Run:
@@ -69,10 +126,14 @@ def read(file: Path) -> Run:
     facts: dict[str, Any] = {}
     finished: dict[str, Any] = {}
     tests: list[TestRecord] = []
+    commands: dict[int, Command] = {}
     for entry in _entries(file):
         kind = entry.pop("kind")
-        if kind == "test":
-            tests.append(TestRecord(**entry | {"claims": tuple(entry["claims"]), "commands": tuple(entry["commands"])}))
+        if kind == "command":
+            commands[entry["id"]] = Command(**entry)
+        elif kind == "test":
+            of_test = tuple(commands[number] for number in entry["commands"])
+            tests.append(TestRecord(**entry | {"claims": tuple(entry["claims"]), "commands": of_test}))
         else:
             (facts if kind == "run" else finished).update(entry)
     return Run(facts, tuple(tests), finished)
@@ -80,11 +141,17 @@ def read(file: Path) -> Run:
 
 def verdicts(register: Register, tests: Iterable[TestRecord]) -> dict[str, Verdict]:
     """The verdict on every claim of the register, by its id and in the register's order."""
-    by_claim: dict[str, list[TestRecord]] = {}
+    of_claim = by_claim(tests)
+    return {claim_id: verdict(claim, of_claim.get(claim_id, [])) for claim_id, claim in register.claims.items()}
+
+
+def by_claim(tests: Iterable[TestRecord]) -> dict[str, list[TestRecord]]:
+    """The records of each claim's tests, by the claim's id."""
+    found: dict[str, list[TestRecord]] = {}
     for test in tests:
         for claim_id in test.claims:
-            by_claim.setdefault(claim_id, []).append(test)
-    return {claim_id: verdict(claim, by_claim.get(claim_id, [])) for claim_id, claim in register.claims.items()}
+            found.setdefault(claim_id, []).append(test)
+    return found
 
 
 def verdict(claim: Claim, tests: list[TestRecord]) -> Verdict:
@@ -106,6 +173,7 @@ def verdict(claim: Claim, tests: list[TestRecord]) -> Verdict:
 
 
 def _entries(file: Path) -> Iterator[dict[str, Any]]:
-    for line in file.read_text().splitlines():
-        if line.endswith("}"):
-            yield json.loads(line)
+    with file.open() as lines:
+        for line in lines:
+            if line.endswith("}\n"):
+                yield json.loads(line)

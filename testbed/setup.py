@@ -17,7 +17,7 @@ REQUIREMENTS = paths.ROOT / "requirements.txt"
 LOG = "pip.log"
 
 USE_PACKAGES = ("check", "test", "up", "prepare")
-USE_VENV = (*USE_PACKAGES, "down", "ssh")
+USE_VENV = (*USE_PACKAGES, "down", "report", "ssh")
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +50,7 @@ def set_up(arguments: list[str]) -> None:
     if verb in USE_PACKAGES:
         from testbed import packages
 
-        missing = packages.missing(with_venv=not ready)
+        missing = packages.missing(with_venv=not ready, with_browser=verb == "test")
     if ready and not missing:
         return
     from testbed import cli

