@@ -105,7 +105,8 @@ def _remove(remove: Any, name: str) -> None:
     try:
         remove(name)
     except APIError as error:
-        if error.status_code != httpx.codes.NOT_FOUND:
+        # An image that another one stands on goes with that one.
+        if error.status_code not in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT):
             raise
 
 
@@ -118,7 +119,8 @@ def _of_docker(engine: docker.DockerClient) -> Iterable[str]:
         tags = [tag for tag in image["RepoTags"] or [] if tag != "<none>:<none>"]
         if not tags:
             yield f"image {image['Id']}"
-        yield from (f"image {tag}" for tag in tags if tag not in CACHED)
+        # What was pulled has the digest that the registry gave it; what a test made of the same name has none.
+        yield from (f"image {tag}" for tag in tags if tag not in CACHED or not image["RepoDigests"])
     for volume in engine.api.volumes()["Volumes"] or []:
         yield f"volume {volume['Name']}"
     for network in engine.api.networks():

@@ -5,11 +5,14 @@ An image's tag is a hash over its folder and over the images that it stands on, 
 
 import hashlib
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
+from fasteners import InterProcessLock
 
 from testbed import paths
 from testbed.errors import TestbedError
@@ -17,6 +20,7 @@ from testbed.wait import wait_until
 
 Say = Callable[[str], object]
 LABEL = "cododemo.image"
+BUILDING = Path(tempfile.gettempdir()) / "cododemo-images.lock"
 DEBIAN = "bookworm"
 REGISTRY_PORT = "5000/tcp"
 
@@ -52,8 +56,12 @@ def ensure(say: Say = print) -> dict[str, str]:
     `filled-services` is `services` with the workshop's images already pushed into its registry, so that no run has to push them.
     Raises TestbedError when an image cannot be built.
     """
-    engine = docker.from_env()
-    tags = tags_of_sources()
+    # Another checkout's build would take this one's stages for left behind.
+    with InterProcessLock(BUILDING):
+        return _ensure(docker.from_env(), tags_of_sources(), say)
+
+
+def _ensure(engine: docker.DockerClient, tags: dict[str, str], say: Say) -> dict[str, str]:
     if not _exists(engine, tags["base"]):
         say("building the base image of Debian packages")
         _make_base(engine, tags["base"])

@@ -13,6 +13,7 @@ from testbed.options import Options
 from testbed.survey import GIB, Host, survey, version
 
 MEMORY_NEEDED = 2 * GIB
+INOTIFY_OF_A_MACHINE = 5
 DISK_FOR_IMAGES = 6 * GIB
 DISK_FOR_A_RUN = 2 * GIB
 INSTALLS = "./cododemo check installs it, or: apt-get install"
@@ -53,7 +54,14 @@ def judge(host: Host, options: Options) -> list[Check]:
     if host.engine and host.vagrant is not None:
         checks.append(engine_and_vagrant(host))
     checks += [tool("ssh", host.ssh, "openssh-client"), tool("git", host.git, "git"), cgroup(host), sys_resource(host)]
-    checks += [memory(host), disk(host, "engine"), disk(host, "checkout"), subnet(host, options), port(host, options)]
+    checks += [
+        memory(host),
+        inotify(host, options),
+        disk(host, "engine"),
+        disk(host, "checkout"),
+        subnet(host, options),
+        port(host, options),
+    ]
     return checks
 
 
@@ -132,6 +140,15 @@ def memory(host: Host) -> Check:
     if host.memory < MEMORY_NEEDED:
         return Check("memory", "fail", found, f"{MEMORY_NEEDED // GIB} GiB are needed: end something")
     return Check("memory", "ok", found)
+
+
+def inotify(host: Host, options: Options) -> Check:
+    """Without them a machine's systemd ends at once, with exit code 255 and no word in any log."""
+    needed = INOTIFY_OF_A_MACHINE * (options.nodes + 1)
+    found = f"{host.inotify_free} instances free for root"
+    if host.inotify_free < needed:
+        return Check("inotify", "fail", f"{found}, {needed} are needed", "sysctl fs.inotify.max_user_instances=1024")
+    return Check("inotify", "ok", found)
 
 
 def disk(host: Host, which: str) -> Check:

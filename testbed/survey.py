@@ -1,6 +1,7 @@
 """What the host has: the facts that preflight judges, gathered by the standard library, with nothing changed."""
 
 import ipaddress
+import os
 import platform
 import re
 import shutil
@@ -39,6 +40,8 @@ class Host:
     cgroup: int = 2
     sys_resource: bool = True
     memory: int = 0
+    inotify_free: int = 0
+    """How many inotify instances root may still have."""
     disks: dict[str, tuple[Path, int]] = field(default_factory=dict)
     images: bool = False
     networks: tuple[Network, ...] = ()
@@ -62,6 +65,7 @@ def survey(options: Options) -> Host:
         cgroup=2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
         sys_resource=_bounding_set() & 1 << CAP_SYS_RESOURCE != 0,
         memory=_available_memory(),
+        inotify_free=_free_inotify_instances(),
         disks={"engine": _disk(found.root if found else Path("/var/lib/docker")), "checkout": _disk(paths.ROOT)},
         images=found is not None and docker_engine.has_images(),
         networks=tuple(docker_engine.networks()) if found else (),
@@ -127,6 +131,19 @@ def _bounding_set() -> int:
 
 def _available_memory() -> int:
     return int(_proc_field("/proc/meminfo", "MemAvailable")) * 1024
+
+
+def _free_inotify_instances() -> int:
+    """How many more root may have; systemd in a container counts as root's (inotify(7), max_user_instances)."""
+    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    return limit - sum(1 for link in Path("/proc").glob("[0-9]*/fd/*") if _points_to(link, "anon_inode:inotify"))
+
+
+def _points_to(link: Path, target: str) -> bool:
+    try:
+        return os.readlink(link) == target  # noqa: PTH115  Path.readlink would take four times as long, for every open file
+    except OSError:
+        return False  # it was closed since, or belongs to another user
 
 
 def _disk(path: Path) -> tuple[Path, int]:

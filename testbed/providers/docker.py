@@ -2,18 +2,22 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import docker
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
 
 from testbed import paths, vagrant
+from testbed.wait import wait_until
 
 CHECKOUT_LABEL = "cododemo.checkout"
 MACHINE_LABEL = "cododemo.machine"
+
+REMOVAL_SECONDS = 30
 
 # The smallest set of rights under which systemd and an engine run in a container on cgroup v1 and v2, with and without
 # CAP_SYS_RESOURCE on the host; --privileged is refused where the host's bounding set lacks that capability.
@@ -68,7 +72,10 @@ class DockerProvider:
         self.network.connect(self._container(name), ipv4_address=address)
 
     def execute(self, name: str, command: str) -> str:
-        output = self._container(name).exec_run(["sh", "-c", command]).output
+        container = self._container(name)
+        if container.status != "running":
+            return f"{name} is off ({container.status}, exit code {container.attrs['State']['ExitCode']})"
+        output = container.exec_run(["sh", "-c", command]).output
         return output.decode(errors="replace") if isinstance(output, bytes) else ""
 
     def remove(self) -> None:
@@ -95,7 +102,11 @@ def network_name() -> str:
 
 
 def _remove(container: Container) -> None:
-    try:
-        container.remove(force=True, v=True)
-    except NotFound:
-        return  # it was being removed already, as by a `vagrant destroy` that was killed
+    """Remove it, or see it go where somebody else removes it already, as a `vagrant destroy` that was killed."""
+
+    def gone() -> bool:
+        with suppress(NotFound):
+            container.remove(force=True, v=True)
+        return True
+
+    wait_until(gone, f"{container.name} is removed", seconds=REMOVAL_SECONDS, not_yet=(APIError,))

@@ -21,6 +21,7 @@ GOOD = Host(
     ssh="/usr/bin/ssh",
     git="/usr/bin/git",
     memory=8 * GIB,
+    inotify_free=100,
     disks={"engine": (Path("/var/lib/docker"), 20 * GIB), "checkout": (Path("/home"), 20 * GIB)},
     images=True,
     networks=(Network("bridge", "docker0", (IPv4Network("172.17.0.0/16"),), ""),),
@@ -133,3 +134,9 @@ def test_routes_are_read_from_the_kernels_table(tmp_path: Path) -> None:
 )
 def test_version_is_the_numbers_at_the_beginning(text: str, numbers: tuple[int, ...]) -> None:
     assert survey.version(text) == numbers
+
+
+def test_too_few_inotify_instances_are_told_with_the_sysctl() -> None:
+    check = the("inotify", replace(GOOD, inotify_free=19))
+    assert (check.verdict, check.found) == ("fail", "19 instances free for root, 20 are needed")
+    assert "fs.inotify.max_user_instances" in check.mend
