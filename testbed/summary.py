@@ -135,7 +135,8 @@ def compare(before: dict[str, Any], now: dict[str, Any]) -> Changes:
         if old is None:
             changes.new.append(f"{claim_id}: {verdict}")
         elif old != verdict:
-            line = f"{claim_id}: was {old}, is {verdict}" + (f": {claim['reason']}" if claim["reason"] else "")
+            reason = claim["reason"].removeprefix(f"{verdict}: ")
+            line = f"{claim_id}: was {old}, is {verdict}" + (f": {reason}" if reason else "")
             kinds = {(True, False): changes.stopped, (False, True): changes.newly}
             kinds.get((old in FINE, verdict in FINE), changes.other).append(line)
     gone = before["claims"].keys() - now["claims"].keys()
