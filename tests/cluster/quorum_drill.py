@@ -63,7 +63,10 @@ def quorum_drill(the_cluster: Cluster) -> QuorumDrill:
 
 def status(member: Machine) -> Status:
     """The member's own view."""
-    seen = member.run("etcdctl endpoint status -w json").json()[0]["Status"]
+    answer = member.run("etcdctl endpoint status -w json")
+    members = answer.json()
+    assert members, answer.expected("a member that tells its status")
+    seen = members[0]["Status"]
     return Status(seen["header"]["member_id"], seen["leader"], seen["raftTerm"])
 
 
