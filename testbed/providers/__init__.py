@@ -19,7 +19,7 @@ class Provider(Protocol):
         """An ssh configuration with a Host block a machine."""
 
     def power_off(self, name: str) -> None:
-        """Switch a machine off without a goodbye to its processes."""
+        """Switch a machine off without a goodbye to its processes; one that is off stays off."""
 
     def power_on(self, name: str) -> None:
         """Start a machine that is off; returns when it is starting, not when it is ready."""

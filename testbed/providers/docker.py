@@ -60,7 +60,9 @@ class DockerProvider:
         return vagrant.ssh_config()
 
     def power_off(self, name: str) -> None:
-        self._container(name).kill("SIGKILL")
+        container = self._container(name)
+        if container.status == "running":
+            container.kill("SIGKILL")
 
     def power_on(self, name: str) -> None:
         self._container(name).start()
