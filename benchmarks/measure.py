@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from testbed import cluster, paths, processes, readiness
@@ -61,7 +62,7 @@ def run_container(facts: dict[str, Any], name: str, address: str) -> None:
     subprocess.run(["docker", "run", *options, facts["images"][kind]], check=True, capture_output=True)
     conditions: list[Callable[[str], bool]] = [readiness.engine_answers, *([readiness.etcd_healthy] if of_node else [])]
     for condition in conditions:
-        wait_until(lambda condition=condition: condition(address), name, seconds=90, every=0.05, not_yet=(Exception,))  # type: ignore[misc]
+        wait_until(partial(condition, address), name, seconds=90, every=0.05, not_yet=readiness.NOT_YET)
 
 
 def over_master() -> list[float]:

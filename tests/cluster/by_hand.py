@@ -225,7 +225,7 @@ def _becomes_healthy(node: Machine) -> bool:
             lambda: readiness.etcd_healthy(node.address),
             f"{node}: etcd has a quorum",
             seconds=HEALTH_SECONDS,
-            not_yet=(httpx.TransportError, ValueError, KeyError),
+            not_yet=readiness.NOT_YET,
         )
     except WaitTimeout:
         return False
