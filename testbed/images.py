@@ -47,6 +47,7 @@ WORKSHOP = (
     Recipe("debian", "BASE", "base"),
     Recipe("devbox-base", "BASE", "base"),
     Recipe("registry", "BASE", "base"),
+    Recipe("redis", "BASE", "base"),
 )
 
 

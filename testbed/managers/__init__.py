@@ -1,0 +1,101 @@
+"""The cluster's manager: it keeps services running, on this machine or that one. One file a manager, one small interface."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from testbed.errors import TestbedError
+from testbed.machine import Machine
+
+# Every container that a manager starts carries this label, with its service's name.
+SERVICE_LABEL = "cododemo.service"
+ANNOUNCED_SECONDS = 5
+"""How long an instance's key lives in etcd when nobody renews it."""
+LOST_SECONDS = 10
+"""A lost machine is noticed after about so long: the heartbeats and lifetimes of either manager are set to it."""
+
+
+class ManagerError(TestbedError):
+    """The manager did not do as it was told; the message has its own words."""
+
+
+class Spread(Enum):
+    """Where a service's instances may run."""
+
+    ANYWHERE = "anywhere"
+    NEVER_TOGETHER = "never two on one machine"
+    EVERYWHERE = "one on every machine"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What is to run: containers of one image, on the network of the machine that the manager chooses.
+
+    Where `announced` is given, a sidekick keeps the key `announced`/MACHINE in etcd for each instance that runs, with the value
+    ADDRESS:`port` and a lifetime of ANNOUNCED_SECONDS.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    instances: int = 1
+    spread: Spread = Spread.ANYWHERE
+    machines: tuple[str, ...] = ()
+    """The names of the machines that it may run on; none named means any."""
+    restart_seconds: float = 0
+    """How long the manager waits before it starts an instance again that ended."""
+    announced: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance as the manager tells of it; `machine` is empty while none is chosen, `state` is the manager's own word."""
+
+    service: str
+    machine: str
+    state: str
+    running: bool
+
+
+class Manager(Protocol):
+    """A manager, asked through one machine. Each method raises ManagerError when that machine gives no answer."""
+
+    name: str
+    asked: Machine
+
+    def seen_from(self, machine: Machine) -> "Manager":
+        """The same manager, asked through another machine."""
+
+    def set_up(self, nodes: Sequence[Machine]) -> None:
+        """Make the nodes one cluster; at bring-up, when their engines and their etcd answer."""
+
+    def machines(self) -> dict[str, bool]:
+        """The machines that it knows, by name, and whether each can be given work."""
+
+    def leader(self) -> str:
+        """The name of the machine that decides where services run; empty while there is none."""
+
+    def start(self, service: Service) -> None:
+        """Have the service run from now on; returns when the manager has taken it, not when it runs."""
+
+    def stop(self, name: str) -> None:
+        """Stop the service and its sidekick and forget them; one that is not known is no error."""
+
+    def services(self) -> list[str]:
+        """The names of the services that it was given, without sidekicks."""
+
+    def instances(self, name: str) -> list[Instance]:
+        """The service's instances that are to run, by machine; those that were replaced are not among them."""
+
+    def where(self, name: str) -> list[str]:
+        """The machines on which an instance runs, each as often as there are instances."""
+
+    def status(self, name: str) -> str:
+        """What the manager's own command prints on the service, for evidence."""
+
+    def logs(self, name: str) -> str:
+        """What the service's instances printed last."""
