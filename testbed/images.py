@@ -48,6 +48,7 @@ WORKSHOP = (
     Recipe("devbox-base", "BASE", "base"),
     Recipe("registry", "BASE", "base"),
     Recipe("redis", "BASE", "base"),
+    Recipe("docker-register", "CURL", "curl"),
 )
 
 

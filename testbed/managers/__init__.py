@@ -10,6 +10,8 @@ from testbed.machine import Machine
 
 # Every container that a manager starts carries this label, with its service's name.
 SERVICE_LABEL = "cododemo.service"
+SIDEKICK = "-announce"
+"""How the name of a service's sidekick ends."""
 ANNOUNCED_SECONDS = 5
 """How long an instance's key lives in etcd when nobody renews it."""
 LOST_SECONDS = 10
@@ -64,8 +66,17 @@ class Instance:
 class Manager(Protocol):
     """A manager, asked through one machine. Each method raises ManagerError when that machine gives no answer."""
 
-    name: str
-    asked: Machine
+    @property
+    def name(self) -> str:
+        """Its name, one of KNOWN."""
+
+    @property
+    def asked(self) -> Machine:
+        """The machine through which it is asked."""
+
+    @property
+    def given(self) -> list[Service]:
+        """The services that were given to this object, or to another that came of it by seen_from."""
 
     def seen_from(self, machine: Machine) -> "Manager":
         """The same manager, asked through another machine."""
