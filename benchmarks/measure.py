@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from testbed import cluster, paths, processes, readiness
+from testbed import cluster, paths, preparation, processes, readiness
 from testbed.options import Options, add_arguments, read
 from testbed.vagrant import ENVIRONMENT
 from testbed.wait import wait_until
@@ -43,8 +43,8 @@ def main() -> None:
 def plain_docker_run(options: Options) -> float:
     """Seconds from `docker run` of the same containers, side by side, until each is ready; no Vagrant, no ssh."""
     cluster.down()
-    cluster.prepare(options, quiet)
-    facts = json.loads(cluster.FACTS_FILE.read_text())
+    preparation.prepare(options, quiet)
+    facts = json.loads(preparation.FACTS_FILE.read_text())
     started = time.monotonic()
     names = cluster.machine_names(options.nodes)
     with ThreadPoolExecutor(len(names)) as pool:
@@ -55,7 +55,7 @@ def plain_docker_run(options: Options) -> float:
 def run_container(facts: dict[str, Any], name: str, address: str) -> None:
     """Start one machine as the Vagrantfile would, and wait until it is ready."""
     kind = "boot2docker" if name == "boot2docker" else "node"
-    user_data = f"{cluster.USER_DATA}:/media/configdrive/user-data:ro"
+    user_data = f"{preparation.USER_DATA}:/media/configdrive/user-data:ro"
     of_node = ["--tmpfs=/run", "--tmpfs=/tmp", "-v", user_data] if kind == "node" else []
     environment = [f"-eAUTHORIZED_KEY={facts['authorized_key']}", f"-eREGISTRY_MIRROR={facts['registry_mirror']}"]
     options = ["-d", "-h", name, "--ip", address, *facts["create_args"], *environment, *of_node]

@@ -2,8 +2,8 @@
 
 # fmt: off
 USUAL = frozenset({
-    "boot2docker", "cloudinit", "cluster", "devbox", "discovery", "docker", "docs", "git", "overlay", "registry", "swarm",
-    "vagrant",
+    "boot2docker", "cloudinit", "cluster", "devbox", "discovery", "docker", "docs", "fleet-or-swarm", "git", "nginx", "overlay",
+    "redis", "registry", "swarm", "vagrant",
 })
 # fmt: on
 
@@ -11,11 +11,16 @@ REAL_MACHINES = "real machines; the provider docker makes containers, and there 
 NOT_BUILT = "its chapters are not built yet"
 HOW_TO_GET = {
     "docker-hub": "run where Docker Hub answers",
-    "fleet": "fleetd and fleetctl of the era; the chapters on them are not built yet",
+    "fleet": "give fleetd and fleetctl by --era-binaries PATH; the README says where they are archived",
     "internet": "run where the internet answers",
     "virtualbox": REAL_MACHINES,
     "vm": REAL_MACHINES,
 }
+
+
+def under(manager_name: str) -> frozenset[str]:
+    """What a testbed with that manager has; engines can make a swarm in any case."""
+    return USUAL | {"fleet"} if manager_name == "fleet" else USUAL
 
 
 def reason(lacks: tuple[str, ...]) -> str:

@@ -136,11 +136,11 @@ def up(arguments: argparse.Namespace) -> int:
 
 
 def prepare(arguments: argparse.Namespace) -> int:
-    from testbed import cluster
+    from testbed import preparation
 
-    options = cluster.as_prepared(arguments.options)
+    options = preparation.as_prepared(arguments.options)
     make_ready(options)
-    cluster.prepare_by_hand(options, say)
+    preparation.prepare_by_hand(options, say)
     return 0
 
 

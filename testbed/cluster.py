@@ -12,18 +12,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from ipaddress import IPv4Network
-from typing import Any
 
-from testbed import discovery, images, paths, processes, providers, readiness, scratch, services, ssh, userdata
+from testbed import era_binaries, managers, paths, preparation, processes, providers, readiness, scratch, services, ssh
 from testbed.errors import TestbedError
 from testbed.evidence import gather
 from testbed.machine import SSH_CONFIG, Machine
 from testbed.options import Options
 
 STATE_FILE = paths.STATE / "cluster.json"
-FACTS_FILE = paths.STATE / "testbed.json"
-USER_DATA = paths.STATE / "user-data"
-TEMPLATE = paths.ROOT / "user-data.template"
 FIRST_HOST = 100
 
 Say = Callable[[str], object]
@@ -35,6 +31,7 @@ class Cluster:
 
     addresses: dict[str, str]
     provider_name: str
+    manager_name: str
     discovery_url: str
     services_address: str
     bring_up_seconds: float
@@ -42,6 +39,11 @@ class Cluster:
     @cached_property
     def provider(self) -> providers.Provider:
         return providers.make(self.provider_name)
+
+    @property
+    def manager(self) -> managers.Manager:
+        """What keeps services running on the nodes, asked through the first of them."""
+        return managers.make(self.manager_name, self.nodes)
 
     @cached_property
     def machines(self) -> dict[str, Machine]:
@@ -76,54 +78,13 @@ def demand_running() -> Cluster:
     return cluster
 
 
-def demand_inputs(options: Options) -> None:
-    """Raise TestbedError for a template or a discovery URL that no cluster can come of, before anything is started."""
-    userdata.render(TEMPLATE, "https://discovery.etcd.io/0")
-    if options.discovery not in ("private", "public"):
-        discovery.demand_unused(options.discovery)
-
-
-def prepare(options: Options, say: Say) -> services.Services:
-    """Make all that machines are made from: images, network, services, a key, a discovery URL, user-data.
-
-    What is there already stays, as machines may stand on it; only where no node exists, the discovery URL is a fresh one.
-    """
-    paths.STATE.mkdir(exist_ok=True)
-    tags = images.ensure(say)
-    provider = providers.make(options.provider)
-    for_machines = services.start(tags["filled-services"], IPv4Network(options.subnet), options.registry_port)
-    url = _facts().get("discovery_url") if _has_nodes() else None
-    if url is None:
-        url = _discovery_url(options, for_machines)
-        USER_DATA.write_text(userdata.render(TEMPLATE, url))
-    facts = {
-        "checkout": paths.checkout_id(),
-        "subnet": for_machines.address.rsplit(".", 1)[0],
-        "nodes": options.nodes,
-        "images": {"node": tags["node"], "boot2docker": tags["boot2docker"]},
-        "registry_mirror": for_machines.registry,
-        "discovery_url": url,
-        "authorized_key": ssh.make_key(),
-        **provider.facts(),
-    }
-    FACTS_FILE.write_text(json.dumps(facts, indent=1))
-    return for_machines
-
-
-def prepare_by_hand(options: Options, say: Say) -> None:
-    """As prepare, for `vagrant up` by hand; raises TestbedError when the user's own user-data cannot start a cluster yet."""
-    for_machines = prepare(options, say)
-    userdata.demand_filled(paths.ROOT / "user-data", for_machines.discovery)
-
-
-def as_prepared(options: Options) -> Options:
-    """`options` for `vagrant up` by hand: what they leave at its default stays as it is, where there is something already."""
-    facts = _facts()
-    if facts and options.subnet == Options.subnet:
-        options = replace(options, subnet=f"{facts['subnet']}.0/24")
-    if _has_nodes() and options.nodes == Options.nodes:
-        options = replace(options, nodes=facts["nodes"])
-    return options
+def demand_manager(cluster: Cluster, options: Options) -> None:
+    """Raise TestbedError when the cluster that is up has another manager than was asked for."""
+    if options.asks_for_manager and options.manager_name != cluster.manager_name:
+        raise TestbedError(
+            f"--manager {options.manager_name}: the cluster that is up has {cluster.manager_name};"
+            " take it down with ./cododemo down, or leave the option out"
+        )
 
 
 def up(options: Options, say: Say = print) -> Cluster:
@@ -133,7 +94,7 @@ def up(options: Options, say: Say = print) -> Cluster:
     """
     if running() is not None:
         raise TestbedError("a cluster of this checkout is up already; take it down with ./cododemo down")
-    demand_inputs(options)
+    preparation.demand_inputs(options)
     down()
     started = time.monotonic()
     one_at_a_time = threading.Lock()
@@ -144,17 +105,18 @@ def up(options: Options, say: Say = print) -> Cluster:
 
     subnet = IPv4Network(options.subnet)
     addresses = {name: str(subnet[FIRST_HOST + i]) for i, name in enumerate(machine_names(options.nodes))}
-    provider = providers.make(options.provider)
     try:
-        for_machines = prepare(options, progress)
+        for_machines = preparation.prepare(options, progress)
         begun = time.monotonic()
-        _bring_up(provider, addresses, progress)
+        url = preparation.read_facts()["discovery_url"]
+        cluster = Cluster(addresses, options.provider, options.manager_name, url, for_machines.address, 0)
+        _bring_up(cluster, progress)
     except BaseException:
         if options.keep == "never":
             down()
         raise
     seconds = round(time.monotonic() - begun, 2)
-    cluster = Cluster(addresses, options.provider, _facts()["discovery_url"], for_machines.address, seconds)
+    cluster = replace(cluster, bring_up_seconds=seconds)
     STATE_FILE.write_text(json.dumps(asdict(cluster), indent=1))
     progress(f"all machines are ready; from vagrant up to here {seconds} s")
     return cluster
@@ -168,9 +130,10 @@ def down() -> None:
     scratch.remove()
     for name in providers.KNOWN:
         providers.make(name).remove()
-    for file in (ssh.KEY, ssh.KEY.with_suffix(".pub"), SSH_CONFIG, USER_DATA, FACTS_FILE):
+    for file in (ssh.KEY, ssh.KEY.with_suffix(".pub"), SSH_CONFIG, preparation.USER_DATA, preparation.FACTS_FILE):
         file.unlink(missing_ok=True)
-    shutil.rmtree(paths.STATE / "run", ignore_errors=True)
+    for folder in (paths.STATE / "run", era_binaries.FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def shell(name: str, command: list[str]) -> int:
@@ -189,29 +152,15 @@ def user_of(name: str) -> str:
     return "docker" if name == "boot2docker" else "core"
 
 
-def _facts() -> dict[str, Any]:
-    return dict(json.loads(FACTS_FILE.read_text())) if FACTS_FILE.exists() else {}
-
-
-def _has_nodes() -> bool:
-    """Whether Vagrant knows of any node, running or not."""
-    return any((paths.ROOT / ".vagrant" / "machines").glob("core-*/*/id"))
-
-
-def _discovery_url(options: Options, for_machines: services.Services) -> str:
-    if options.discovery == "private":
-        return discovery.fresh_url(for_machines.discovery, options.nodes)
-    if options.discovery == "public":
-        return discovery.fresh_url(discovery.PUBLIC, options.nodes)
-    return options.discovery
-
-
-def _bring_up(provider: providers.Provider, addresses: dict[str, str], say: Say) -> None:
+def _bring_up(cluster: Cluster, say: Say) -> None:
     """Vagrant starts the machines; meanwhile each one's conditions are polled, so that none waits for another."""
     try:
-        _start_and_wait(provider, addresses, say)
+        _start_and_wait(cluster.provider, cluster.addresses, say)
+        cluster.manager.set_up(cluster.nodes)
+        readiness.wait_for_manager(cluster.manager, *cluster.nodes)
+        say(f"{cluster.manager_name} lists every node")
     except TestbedError:
-        gather(provider, list(addresses), say)
+        gather(cluster.provider, list(cluster.addresses), say)
         raise
 
 

@@ -29,7 +29,7 @@ def gather(cluster: Cluster) -> dict[str, Any]:
         "started": time.time(),
         "provider": cluster.provider_name,
         "nodes": len(cluster.nodes),
-        "manager": "",
+        "manager": manager_of(cluster),
         "machines": machines,
         "host": {
             "docker": engine.info().version,
@@ -46,6 +46,13 @@ def of_machine(machine: Machine) -> dict[str, str]:
     lines = machine.quietly(COMMAND).stdout.splitlines()
     answers = dict(line.partition("=")[::2] for line in lines)
     return {name: answers.get(name, "").strip() for name in QUESTIONS}
+
+
+def manager_of(cluster: Cluster) -> str:
+    """The manager's name and, where it is no part of the engine, its version."""
+    if cluster.manager_name != "fleet":
+        return cluster.manager_name
+    return f"fleet {cluster.nodes[0].quietly('fleetctl version').stdout.strip().rpartition(' ')[2]}".strip()
 
 
 def suite_version() -> str:

@@ -4,12 +4,14 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from testbed import providers
+from testbed import era_binaries, providers
 from testbed.errors import TestbedError
 
 KEEP = ("never", "on-failure", "always")
+MANAGERS = ("auto", "fleet", "swarm")
 MOST_NODES = 9
 # RFC 1918: the cluster's network must not hide addresses that belong to somebody.
 PRIVATE = tuple(ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
@@ -29,6 +31,20 @@ class Options:
     discovery: str = "private"
     registry_port: int = 0
     keep: str = "never"
+    manager: str = "auto"
+    era_binaries: Path | None = None
+
+    @property
+    def manager_name(self) -> str:
+        """The manager of a cluster that is brought up with these options: fleet where it can be had."""
+        if self.manager != "auto":
+            return self.manager
+        return "fleet" if self.era_binaries else "swarm"
+
+    @property
+    def asks_for_manager(self) -> bool:
+        """Whether the user said which manager it shall be, in one way or the other."""
+        return self.manager != "auto" or self.era_binaries is not None
 
     def validate(self) -> None:
         """Raise TestbedError, naming the option and what it may be, for the first value that cannot be meant."""
@@ -40,6 +56,12 @@ class Options:
             raise TestbedError(f"--registry-port {self.registry_port}: a port is 1 to 65535, or 0 for any that is free")
         if self.keep not in KEEP:
             raise TestbedError(f"--keep {self.keep}: unknown; known: {', '.join(KEEP)}")
+        if self.manager not in MANAGERS:
+            raise TestbedError(f"--manager {self.manager}: unknown; known: {', '.join(MANAGERS)}")
+        if self.manager == "fleet" and self.era_binaries is None:
+            raise TestbedError("--manager fleet: needs --era-binaries PATH, too; the README says where fleet is archived")
+        if self.era_binaries is not None:
+            era_binaries.demand(self.era_binaries)
         _validate_subnet(self.subnet)
         _validate_discovery(self.discovery)
 
@@ -68,6 +90,18 @@ def add_arguments(add: Callable[..., Any]) -> None:
         help="the registry's port on 127.0.0.1; 0 takes any that is free (0)",
     )
     add("--keep", default=default.keep, metavar="|".join(KEEP), help="when to leave the machines running (never)")
+    add(
+        "--manager",
+        default=default.manager,
+        metavar="|".join(MANAGERS),
+        help="what keeps services running: fleet, Docker's swarm mode, or fleet where it can be had (auto)",
+    )
+    add(
+        "--era-binaries",
+        type=Path,
+        metavar="PATH",
+        help="a folder, or a release archive, with fleetd and fleetctl for the nodes' /opt/bin",
+    )
 
 
 def read(get: Callable[[str], Any]) -> Options:

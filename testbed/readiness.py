@@ -8,10 +8,12 @@ import httpx
 
 from testbed.errors import TestbedError
 from testbed.machine import Machine
+from testbed.managers import Manager, ManagerError
 from testbed.wait import wait_until
 
 ENGINE_SECONDS = 120
 QUORUM_SECONDS = 120
+MANAGER_SECONDS = 60
 NOT_YET = (httpx.TransportError, ValueError, KeyError)
 
 
@@ -30,6 +32,19 @@ def wait_for_members(*members: Machine) -> None:
     for member in members:
         healthy = partial(etcd_healthy, member.address)
         wait_until(healthy, f"{member}: its etcd is healthy", seconds=QUORUM_SECONDS, not_yet=NOT_YET)
+
+
+def wait_for_manager(manager: Manager, *nodes: Machine) -> None:
+    """Return when the manager can give work to each of these nodes; raises WaitTimeout naming those to which it cannot."""
+
+    def lists_all() -> bool:
+        able = manager.machines()
+        if lacking := [node.name for node in nodes if not able.get(node.name)]:
+            raise ManagerError(f"{manager.asked}: {manager.name} lists no {', '.join(lacking)} as ready")
+        return True
+
+    names = ", ".join(node.name for node in nodes)
+    wait_until(lists_all, f"{manager.name} lists {names}", seconds=MANAGER_SECONDS, not_yet=(ManagerError,))
 
 
 def wait_for_machine(

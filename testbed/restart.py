@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from testbed import readiness, ssh
-from testbed.cluster import Cluster
+from testbed.cluster import Cluster, demand_running
 from testbed.errors import TestbedError
 from testbed.machine import Machine
 from testbed.wait import wait_until
@@ -37,14 +37,19 @@ def off(cluster: Cluster, *names: str) -> Iterator[None]:
 
 
 def wait_until_ready(machine: Machine) -> None:
-    """Return when a machine that is starting, by whatever means, has a new ssh connection and all its services.
+    """Return when a machine that is starting, by whatever means, can be worked with as before.
 
-    Raises WaitTimeout naming the machine and the condition.
+    It then has a new ssh connection and all its services, and the manager counts it in. Raises WaitTimeout naming the machine
+    and the condition.
     """
     ssh.disconnect(machine.name)
     wait_until(lambda: _connects(machine), f"{machine}: answers by ssh", seconds=BOOT_SECONDS, not_yet=(TestbedError,))
     wait_until(lambda: _has_booted(machine), f"{machine}: has started its units", seconds=BOOT_SECONDS)
     readiness.wait_for_machine(machine.name, machine.address)
+    cluster = demand_running()
+    if machine in cluster.nodes:
+        # It is asked itself: others may be off at this time, and it must know the cluster again to be of any use.
+        readiness.wait_for_manager(cluster.manager.seen_from(machine), machine)
 
 
 def _connects(machine: Machine) -> bool:

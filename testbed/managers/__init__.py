@@ -110,3 +110,20 @@ class Manager(Protocol):
 
     def logs(self, name: str) -> str:
         """What the service's instances printed last."""
+
+
+KNOWN = ("fleet", "swarm")
+
+
+def make(name: str, nodes: Sequence[Machine], asked: Machine | None = None) -> Manager:
+    """The manager of that name, asked through the first node unless another is given; raises TestbedError for one not known."""
+    if name not in KNOWN:
+        raise TestbedError(f"--manager {name}: not known; take one of {', '.join(KNOWN)}")
+    # A manager's libraries are loaded when it is taken, not before.
+    if name == "fleet":
+        from testbed.managers.fleet import Fleet
+
+        return Fleet(asked or nodes[0], tuple(nodes))
+    from testbed.managers.swarm import Swarm
+
+    return Swarm(asked or nodes[0], tuple(nodes))

@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from fixtures.claims import as_written, claim
-from testbed.cluster import USER_DATA, Cluster
+from testbed.cluster import Cluster
 from testbed.lone_etcd import lone_etcd
 from testbed.machine import Machine
+from testbed.preparation import USER_DATA
 from testbed.restart import restart
 from testbed.transcript import Result
 from testbed.wait import settled

@@ -29,16 +29,17 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
         monkeypatch.setattr(module, name, call)
 
-    from testbed import cluster, processes
+    from testbed import cluster, preparation, processes
 
     record(dockerd, "ensure")
     record(preflight, "demand")
     record(images, "ensure")
     record(processes, "mark")
     record(stages, "run", 0)
-    for name in ("up", "down", "prepare_by_hand", "shell"):
+    record(preparation, "prepare_by_hand")
+    for name in ("up", "down", "shell"):
         record(cluster, name, 7 if name == "shell" else None)
-    monkeypatch.setattr(cluster, "FACTS_FILE", tmp_path / "nothing-was-prepared")
+    monkeypatch.setattr(preparation, "FACTS_FILE", tmp_path / "nothing-was-prepared")
     monkeypatch.setattr(paths, "REPORT", tmp_path / "report")
 
     def become_pytest(arguments: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,9 @@ from testbed.options import Options, add_arguments, read
         ("registry_port", -1, "--registry-port -1: a port is"),
         ("registry_port", 65536, "--registry-port 65536: a port is"),
         ("keep", "often", "--keep often: unknown; known: never, on-failure, always"),
+        ("manager", "kubernetes", "--manager kubernetes: unknown; known: auto, fleet, swarm"),
+        ("manager", "fleet", "--manager fleet: needs --era-binaries PATH, too; the README says"),
+        ("era_binaries", Path("nowhere"), "--era-binaries nowhere: there is no such file or folder"),
         ("subnet", "172.28.8", "--subnet 172.28.8: "),
         ("subnet", "172.28.8.1/24", "--subnet 172.28.8.1/24: .*host bits"),
         ("subnet", "172.28.0.0/16", "--subnet 172.28.0.0/16: a /24"),
@@ -25,7 +29,7 @@ from testbed.options import Options, add_arguments, read
         ("subnet", "fd00::/24", "--subnet fd00::/24: "),
     ],
 )
-def test_value_that_cannot_be_meant_is_named(option: str, value: str | int, line: str) -> None:
+def test_value_that_cannot_be_meant_is_named(option: str, value: str | int | Path, line: str) -> None:
     with pytest.raises(TestbedError, match=line) as raised:
         replace(Options(), **{option: value}).validate()  # type: ignore[arg-type]  # the table has every option's type
     assert "\n" not in str(raised.value)
@@ -80,3 +84,19 @@ def test_options_read_from_pytest() -> None:
     add_arguments(parser.getgroup("cododemo").addoption)
     given = parser.parse_known_args(["--nodes", "5", "--subnet", "10.1.2.0/24", "-k", "etcd"])
     assert read(vars(given).get) == Options(nodes=5, subnet="10.1.2.0/24")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (Options(), "swarm"),
+        (Options(manager="swarm"), "swarm"),
+        (Options(era_binaries=Path("era")), "fleet"),
+        (Options(manager="fleet", era_binaries=Path("era")), "fleet"),
+        (Options(manager="swarm", era_binaries=Path("era")), "swarm"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.manager}-{value.era_binaries}",
+)
+def test_auto_takes_fleet_where_it_is(options: Options, name: str) -> None:
+    assert options.manager_name == name
+    assert options.asks_for_manager == (options != Options())
