@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from testbed import paths, report
+from testbed import failover, paths, report
 from testbed.findings import ChapterFindings, Finding, Findings, find
 from testbed.register import Register
 from testbed.results import Run, TestRecord, Verdict
@@ -74,8 +74,12 @@ def chapter_line(chapter: ChapterFindings) -> str:
 
 
 def summary_lines(found: Findings) -> Iterator[str]:
-    """The end of a run: a line a chapter that ran, the errata in three lines each, what went wrong, where the handout is."""
+    """The end of a run: a line a chapter and a fault, the errata in three lines each, what went wrong, where the handout is."""
+    if manager := found.run.facts.get("manager"):
+        yield f"manager: {manager}"
     yield from (chapter_line(chapter) for chapter in found.chapters if chapter.ran)
+    if told := list(failover.lines(found.run.stories)):
+        yield from ("", "when something fails, until a client succeeds again:", *told)
     if errata := found.having(Verdict.ERRATUM):
         yield from ("", f"errata: {len(errata)}")
         for finding in errata:

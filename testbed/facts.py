@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from testbed import engine, paths, survey
+from testbed import engine, managers, paths, survey
 from testbed.cluster import Cluster
 from testbed.machine import Machine
 
@@ -30,6 +30,8 @@ def gather(cluster: Cluster) -> dict[str, Any]:
         "provider": cluster.provider_name,
         "nodes": len(cluster.nodes),
         "manager": manager_of(cluster),
+        "lost_seconds": managers.LOST_SECONDS,
+        "announced_seconds": managers.ANNOUNCED_SECONDS,
         "machines": machines,
         "host": {
             "docker": engine.info().version,

@@ -9,6 +9,7 @@ from typing import Any
 
 from testbed.register import Claim, Register
 from testbed.secrets import redact
+from testbed.timeline import Event, Story, of_json
 
 
 class Verdict(StrEnum):
@@ -69,6 +70,7 @@ class Run:
     facts: dict[str, Any]
     tests: tuple[TestRecord, ...]
     finished: dict[str, Any]
+    stories: tuple[Story, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -93,6 +95,13 @@ class Writer:
         clean = replace(record, commands=commands, journals=journals, said=redact(record.said), message=redact(record.message))
         entry = asdict(replace(clean, commands=()))
         self._line("test", entry | {"commands": [command.id for command in commands]})
+        return clean
+
+    def story(self, story: Story) -> Story:
+        """Add a drill's story, without secrets; returns it as it was written."""
+        events = tuple(Event(event.seconds, redact(event.what), event.machine) for event in story.events)
+        clean = replace(story, events=events, after=redact(story.after))
+        self._line("story", asdict(clean))
         return clean
 
     def finished(self, exit_code: int, seconds: float) -> dict[str, Any]:
@@ -127,6 +136,7 @@ def read(file: Path) -> Run:
     finished: dict[str, Any] = {}
     tests: list[TestRecord] = []
     commands: dict[int, Command] = {}
+    stories: dict[tuple[str, str], Story] = {}
     for entry in _entries(file):
         kind = entry.pop("kind")
         if kind == "command":
@@ -134,9 +144,12 @@ def read(file: Path) -> Run:
         elif kind == "test":
             of_test = tuple(commands[number] for number in entry["commands"])
             tests.append(TestRecord(**entry | {"claims": tuple(entry["claims"]), "commands": of_test}))
+        elif kind == "story":
+            story = of_json(entry)
+            stories[story.fault, story.keeper] = story
         else:
             (facts if kind == "run" else finished).update(entry)
-    return Run(facts, tuple(tests), finished)
+    return Run(facts, tuple(tests), finished, tuple(stories.values()))
 
 
 def verdicts(register: Register, tests: Iterable[TestRecord]) -> dict[str, Verdict]:

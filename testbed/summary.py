@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from testbed import facts
+from testbed import facts, failover
 from testbed.errors import TestbedError
 from testbed.findings import ChapterFindings, Finding, Findings
 from testbed.results import Verdict
@@ -42,6 +42,7 @@ def as_json(found: Findings) -> dict[str, Any]:
         "counts": {str(verdict): count for verdict, count in found.counts.items()},
         "chapters": [_chapter(chapter) for chapter in found.chapters],
         "claims": {finding.claim.id: _claim(finding) for finding in found},
+        "failover": failover.as_json(run.stories),
         "unbound": [{"test": test.test, "outcome": test.outcome, "said": test.said} for test in found.stray],
     }
 
@@ -63,6 +64,9 @@ def as_markdown(found: Findings) -> str:
     if errata := found.having(Verdict.ERRATUM):
         lines = [f"- ✎ `{each.claim.id}` ({each.claim.where}): {each.claim.claim}  \n  {each.claim.truth}" for each in errata]
         parts.append("\n".join(["## Errata", *lines]))
+    if told := list(failover.lines(found.run.stories)):
+        heading = "## When something fails: until a client succeeds again"
+        parts.append("\n".join([heading, *(f"- {line}" for line in told)]))
     rows = [f"| {each.chapter.title} | {counted(each.counts)} | {each.seconds} s |" for each in found.chapters if each.ran]
     parts.append("\n".join(["## Chapters", "| chapter | claims | time |", "| --- | --- | ---: |", *rows]))
     if not_checked := found.not_checked:

@@ -1,11 +1,18 @@
 """What a drill saw, moment by moment: told by the drill, kept in the results, drawn by the report."""
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from testbed import paths
 
-FOLDER = paths.STATE / "run" / "stories"
+RESTART_POLICY = "docker's restart policy"
+"""The keeper's name where there is no manager."""
+FAULTS = ("process killed", "container killed", "engine restarted", "machine killed", "machine cut off", "leader lost")
+"""The faults in the order in which they are told; others come after them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,34 @@ class Story:
 
 
 def tell(story: Story) -> None:
-    """Have the story in the report of this run."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    name = f"{story.fault}-{story.keeper}".replace(" ", "-").replace("'", "")
-    (FOLDER / f"{name}.json").write_text(json.dumps(asdict(story)))
+    """Have the story in the report of this run; one told again takes the place of the first."""
+    file = folder() / f"{re.sub(r'[^A-Za-z0-9.]+', '-', f'{story.fault}-{story.keeper}')}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # The process that reports looks here at any time, and must not see half a story.
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(asdict(story)))
+    part.replace(file)
+
+
+def told() -> Iterator[Story]:
+    """The stories told so far, in the order in which they were."""
+    files = sorted(folder().glob("*.json"), key=lambda file: (file.stat().st_mtime_ns, file.name))
+    return (of_json(json.loads(file.read_text())) for file in files)
+
+
+def forget() -> None:
+    """Remove the stories of the run before."""
+    for file in folder().glob("*.json"):
+        file.unlink()
+
+
+def of_json(entry: dict[str, Any]) -> Story:
+    """The story whose fields these are."""
+    events = tuple(Event(**event) for event in entry["events"])
+    servers = tuple((seconds, count) for seconds, count in entry["servers"])
+    return Story(**entry | {"events": events, "servers": servers})
+
+
+def folder() -> Path:
+    """Where the processes of a run leave their stories for the one that reports."""
+    return paths.STATE / "run" / "stories"

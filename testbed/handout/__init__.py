@@ -1,22 +1,27 @@
 """report/handout.html, the one file that the attendees get: it loads nothing, neither from the network nor from beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
-from testbed import facts, summary
+from testbed import facts, failover, summary
 from testbed.findings import Finding, Findings
-from testbed.handout import words
+from testbed.handout import picture, words
 from testbed.results import BAD, Command, TestRecord, Verdict
 
 HERE = Path(__file__).parent
 # The machines' journals are shown for so many failures; after a breakdown of the testbed they would be much the same.
 JOURNALS_SHOWN = 8
 CARD_COMMANDS = 3
+FILTERS: tuple[Callable[..., object], ...] = (
+    *(words.prose, words.seen, words.shown, words.source, words.tail),
+    *(failover.outage, failover.most_servers, failover.writes, failover.lost_writes, picture.signed),
+)
 SLUGS = {verdict: verdict.replace(" ", "-") for verdict in Verdict}
 
 
@@ -39,13 +44,13 @@ def render(found: Findings, allure_page: str = "") -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {word.__name__: word for word in (words.prose, words.seen, words.shown, words.source, words.tail)}
+    environment.filters |= {word.__name__: word for word in FILTERS}
     shared = drills(found)
     return environment.get_template("page.html.j2").render(
         found=found,
         allure_page=allure_page,
         date=datetime.fromtimestamp(found.run.facts.get("started", 0), UTC),
-        versions={name: value for name, value in facts.versions(found.run.facts).items() if value},
+        versions={name: value for name, value in facts.versions(found.run.facts).items() if value and name != "manager"},
         times=summary.times(found),
         signs=summary.SIGNS,
         slugs=SLUGS,
@@ -56,9 +61,26 @@ def render(found: Findings, allure_page: str = "") -> str:
         own=own,
         card=card,
         with_journals=with_journals(found),
+        **when_something_fails(found),
         style=(HERE / "style.css").read_text(),
         script=(HERE / "script.js").read_text(),
     )
+
+
+def when_something_fails(found: Findings) -> dict[str, Any]:
+    """What the drills' part of the page shows."""
+    stories = found.run.stories
+    return {
+        "manager": found.run.facts.get("manager", ""),
+        "faults": failover.compare(stories),
+        "machines": list(found.run.facts.get("machines", {})),
+        "longest": max((story.outage or 0 for story in stories), default=0) or 1,
+        "two_at_once": any(failover.most_servers(story) > 1 for story in stories),
+        "lost_writes": any(map(failover.lost_writes, stories)),
+        "axis": picture.axis,
+        "draw": picture.draw,
+        "numbered": picture.numbered,
+    }
 
 
 def drills(found: Findings) -> dict[str, list[Drill]]:

@@ -1,17 +1,19 @@
 """The recorder and what is made of its records, tried on small suites: every form of the report must tell the same story."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testbed import paths, report, results
+from testbed import paths, report, results, timeline
 from testbed.findings import find
 from testbed.register import load
 from testbed.results import Command, TestRecord
 from testbed.secrets import LEFT_OUT
 from testbed.summary import as_json, as_markdown
+from tests import stories
 from tests.unit.conftest import Suite
 
 PASSES = '@claim("web.page")\ndef test_page(): pass\n'
@@ -27,6 +29,19 @@ ERRS = '@pytest.fixture\ndef broken(): raise OSError("no machine")\n@claim("web.
 LACKS = '@claim("web.unit")\ndef test_unit(): pass\n'
 CRASHES = 'import os\n@claim("etcd.get")\ndef test_get(): os._exit(1)\n'
 UNSTABLE = 'seen = []\n@claim("etcd.get")\ndef test_get():\n    seen.append(1)\n    assert len(seen) > 1\n'
+
+
+# A worker is a process of its own, where nothing is patched.
+TELLS = """
+from pathlib import Path
+from testbed import paths, timeline
+from tests import stories
+
+@claim("web.page")
+def test_page():
+    paths.STATE = Path("state").resolve()
+    timeline.tell(stories.MOVED)
+"""
 
 
 @pytest.fixture
@@ -105,6 +120,36 @@ def test_killed_run_is_marked_incomplete(recorded: Suite, tmp_path: Path, pytest
     assert as_json(found)["complete"] is False
     assert "killed" in as_markdown(found)
     assert "It ran 2 of 3 tests" in as_markdown(found)
+
+
+def test_stories_of_this_run_are_taken_up_and_those_before_forgotten(recorded: Suite, workers: tuple[str, ...]) -> None:
+    timeline.tell(stories.LOST)
+    ran = recorded(*workers, etcd=PASSES.replace("web.page", "etcd.get"), web=TELLS)
+    assert report.read().stories == (stories.MOVED,)
+    assert [entry["fault"] for entry in summary()["failover"]] == ["machine killed"]
+    ran.stdout.fnmatch_lines(["when something fails, until a client succeeds again:", "machine killed: swarm 9.2 s"])
+    assert "- machine killed: swarm 9.2 s" in report.path(report.MARKDOWN).read_text()
+    assert report.path(report.HANDOUT).read_text().count("<figure") == 1
+
+
+def test_killed_run_keeps_the_stories_told_so_far(recorded: Suite, tmp_path: Path) -> None:
+    recorded(web=TELLS)
+    *whole, last, _ = report.path(report.RESULTS).read_text().splitlines()
+    assert json.loads(last)["kind"] == "test"
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text("\n".join([*whole, last[:40]]))
+    killed = results.read(cut)
+    assert (killed.complete, killed.stories) == (False, (stories.MOVED,))
+
+
+def test_story_told_again_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    writer = results.Writer(tmp_path / "results.jsonl", {})
+    writer.story(stories.MOVED)
+    again = replace(stories.MOVED, outage=None, after="docker swarm join --token SWMTKN-1-49nj1cmql0-8vxv8")
+    written = writer.story(again)
+    assert results.read(writer.file).stories == (written,)
+    assert written.outage is None
+    assert "49nj1cmql0" not in writer.file.read_text()
 
 
 def test_shared_commands_are_written_once_and_without_secrets(tmp_path: Path) -> None:
