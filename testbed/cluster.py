@@ -32,13 +32,17 @@ class Cluster:
     addresses: dict[str, str]
     provider_name: str
     manager_name: str
-    discovery_url: str
     services_address: str
     bring_up_seconds: float
 
     @cached_property
     def provider(self) -> providers.Provider:
         return providers.make(self.provider_name)
+
+    @property
+    def discovery_url(self) -> str:
+        """Where its nodes found one another."""
+        return str(preparation.read_facts()["discovery_url"])
 
     @property
     def manager(self) -> managers.Manager:
@@ -108,9 +112,8 @@ def up(options: Options, say: Say = print) -> Cluster:
     try:
         for_machines = preparation.prepare(options, progress)
         begun = time.monotonic()
-        url = preparation.read_facts()["discovery_url"]
-        cluster = Cluster(addresses, options.provider, options.manager_name, url, for_machines.address, 0)
-        _bring_up(cluster, progress)
+        cluster = Cluster(addresses, options.provider, options.manager_name, for_machines.address, 0)
+        start(cluster, progress)
     except BaseException:
         if options.keep == "never":
             down()
@@ -152,8 +155,12 @@ def user_of(name: str) -> str:
     return "docker" if name == "boot2docker" else "core"
 
 
-def _bring_up(cluster: Cluster, say: Say) -> None:
-    """Vagrant starts the machines; meanwhile each one's conditions are polled, so that none waits for another."""
+def start(cluster: Cluster, say: Say) -> None:
+    """Start the machines that are not there, from what is prepared; returns when all are ready, and one cluster.
+
+    Vagrant starts them; meanwhile each one's conditions are polled, so that none waits for another. Raises TestbedError, after
+    gathering the machines' journals.
+    """
     try:
         _start_and_wait(cluster.provider, cluster.addresses, say)
         cluster.manager.set_up(cluster.nodes)

@@ -105,8 +105,8 @@ def _remove(remove: Any, name: str) -> None:
     try:
         remove(name)
     except APIError as error:
-        # An image that another one stands on goes with that one.
-        if error.status_code not in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT):
+        # An image that another one stands on goes with that one, and a network of swarm mode with the swarm.
+        if error.status_code not in (httpx.codes.NOT_FOUND, httpx.codes.CONFLICT, httpx.codes.FORBIDDEN):
             raise
 
 

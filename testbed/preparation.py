@@ -52,6 +52,14 @@ def prepare(options: Options, say: Say) -> services.Services:
     return for_machines
 
 
+def renew_discovery(service: str) -> None:
+    """Have the nodes to come find one another by a fresh URL of that service: a used one serves no second cluster."""
+    facts = read_facts()
+    facts["discovery_url"] = discovery.fresh_url(service, facts["nodes"])
+    USER_DATA.write_text(userdata.render(TEMPLATE, facts["discovery_url"]))
+    FACTS_FILE.write_text(json.dumps(facts, indent=1))
+
+
 def prepare_by_hand(options: Options, say: Say) -> None:
     """As prepare, for `vagrant up` by hand; raises TestbedError when the user's own user-data cannot start a cluster yet."""
     for_machines = prepare(options, say)

@@ -35,16 +35,20 @@ def wait_for_members(*members: Machine) -> None:
 
 
 def wait_for_manager(manager: Manager, *nodes: Machine) -> None:
-    """Return when the manager can give work to each of these nodes; raises WaitTimeout naming those to which it cannot."""
+    """Return when each of these nodes, asked itself, says that the manager can give work to all of them.
 
-    def lists_all() -> bool:
-        able = manager.machines()
+    Whoever is asked alone tells of a node that has just gone as if it were there. Raises WaitTimeout naming those who lack.
+    """
+
+    def all_listed(asked: Machine) -> bool:
+        able = manager.seen_from(asked).machines()
         if lacking := [node.name for node in nodes if not able.get(node.name)]:
-            raise ManagerError(f"{manager.asked}: {manager.name} lists no {', '.join(lacking)} as ready")
+            raise ManagerError(f"{asked}: {manager.name} lists no {', '.join(lacking)} as ready")
         return True
 
-    names = ", ".join(node.name for node in nodes)
-    wait_until(lists_all, f"{manager.name} lists {names}", seconds=MANAGER_SECONDS, not_yet=(ManagerError,))
+    for node in nodes:
+        what = f"{node}: {manager.name} lists {', '.join(node.name for node in nodes)}"
+        wait_until(partial(all_listed, node), what, seconds=MANAGER_SECONDS, not_yet=(ManagerError,))
 
 
 def wait_for_machine(

@@ -7,15 +7,19 @@ from testbed import readiness, ssh
 from testbed.cluster import Cluster, demand_running
 from testbed.errors import TestbedError
 from testbed.machine import Machine
-from testbed.wait import wait_until
+from testbed.wait import WaitTimeout, wait_until
 
 BOOT_SECONDS = 90
+
+
+class NotHealed(WaitTimeout):
+    """After a fault the cluster did not become whole again: it has to be rebuilt before anybody else can use it."""
 
 
 def restart(cluster: Cluster, *names: str) -> None:
     """Switch these machines off, without a goodbye to their processes, and on again; returns when all are ready.
 
-    Raises WaitTimeout naming the machine and the condition that did not come true.
+    Raises NotHealed naming the machine and the condition that did not come true.
     """
     with off(cluster, *names):
         pass
@@ -23,7 +27,7 @@ def restart(cluster: Cluster, *names: str) -> None:
 
 @contextmanager
 def off(cluster: Cluster, *names: str) -> Iterator[None]:
-    """These machines are off; at the end they are switched on, and ready again. Raises WaitTimeout as `restart` does."""
+    """These machines are off; at the end they are switched on, and ready again. Raises NotHealed as `restart` does."""
     for name in names:
         cluster.provider.power_off(name)
         ssh.disconnect(name)
@@ -33,7 +37,17 @@ def off(cluster: Cluster, *names: str) -> Iterator[None]:
         for name in names:
             cluster.provider.power_on(name)
         for name in names:
-            wait_until_ready(cluster.machine(name))
+            with healing():
+                wait_until_ready(cluster.machine(name))
+
+
+@contextmanager
+def healing() -> Iterator[None]:
+    """What a fault took is waited for; what does not come back in time is raised as NotHealed."""
+    try:
+        yield
+    except WaitTimeout as error:
+        raise NotHealed(str(error)) from error
 
 
 def wait_until_ready(machine: Machine) -> None:

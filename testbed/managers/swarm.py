@@ -13,10 +13,13 @@ from requests import RequestException
 
 from testbed.machine import Machine
 from testbed.managers import ANNOUNCED_SECONDS, SERVICE_LABEL, SIDEKICK, Instance, ManagerError, Service, Spread
+from testbed.wait import wait_until
 
 NANOSECONDS = 1_000_000_000
 # A node is lost after three heartbeats (swarmkit, manager/dispatcher).
 HEARTBEAT_SECONDS = 2
+NETWORKS = {"docker_gwbridge", "ingress"}
+NETWORKS_SECONDS = 30
 SOCKET = "/var/run/docker.sock"
 
 
@@ -44,8 +47,9 @@ class Swarm:
                 # Not DockerClient.swarm: it inspects first, which fails on an engine that is in no swarm yet.
                 node.docker.api.join_swarm([first.address], token, f"{node.address}:2377", node.address)
 
-        with ThreadPoolExecutor(max(len(others), 1)) as pool:
+        with ThreadPoolExecutor(len(nodes)) as pool:
             list(pool.map(join, others))
+            list(pool.map(_wait_for_networks, nodes))
 
     def machines(self) -> dict[str, bool]:
         ready = {node["Description"]["Hostname"]: _is_ready(node) for node in self._nodes()}
@@ -120,6 +124,15 @@ class Swarm:
     def _ask(self, question: Callable[[], Any]) -> Any:
         with _asking(self.asked):
             return question()
+
+
+def _wait_for_networks(node: Machine) -> None:
+    """An engine makes them some time after it has joined, and they belong to what a test finds."""
+
+    def made() -> bool:
+        return NETWORKS <= {network["Name"] for network in node.docker.api.networks()}
+
+    wait_until(made, f"{node}: swarm's networks {', '.join(sorted(NETWORKS))}", seconds=NETWORKS_SECONDS)
 
 
 def _sidekick(service: Service) -> Service:

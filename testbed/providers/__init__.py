@@ -30,6 +30,9 @@ class Provider(Protocol):
     def reconnect(self, name: str, address: str) -> None:
         """Put a machine that was cut off back on the network, at its address."""
 
+    def destroy(self, name: str) -> None:
+        """Remove one machine with all that was stored on it; `up` then makes it anew."""
+
     def execute(self, name: str, command: str) -> str:
         """What a command prints on a machine, by a way that needs no ssh and no network; for evidence and healing."""
 

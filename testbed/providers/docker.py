@@ -73,6 +73,11 @@ class DockerProvider:
     def reconnect(self, name: str, address: str) -> None:
         self.network.connect(self._container(name), ipv4_address=address)
 
+    def destroy(self, name: str) -> None:
+        _remove(self._container(name))
+        # Vagrant takes a machine without an id for one that was never made.
+        shutil.rmtree(paths.ROOT / ".vagrant" / "machines" / name, ignore_errors=True)
+
     def execute(self, name: str, command: str) -> str:
         container = self._container(name)
         if container.status != "running":

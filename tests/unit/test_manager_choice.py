@@ -16,7 +16,7 @@ NODES = tuple(Machine(f"core-0{number}", f"172.28.8.10{number}", "core") for num
 
 
 def running(manager_name: str) -> cluster.Cluster:
-    return cluster.Cluster({}, "docker", manager_name, "", "", 0)
+    return cluster.Cluster({}, "docker", manager_name, "", 0)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from testbed.managers import Manager, Service
 from testbed.managers.keeping import clear, kept_running, wait_until_running
 
 CONFIG = "/etc/redis/redis.conf"
-POLICY = "docker's restart policy"
+
 KEYS = "/failover"
 LABEL = "cododemo.failover"
 RUN = f"docker run --network host --label {LABEL}"

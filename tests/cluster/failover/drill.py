@@ -11,10 +11,10 @@ from testbed.cluster import Cluster
 from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.readiness import wait_for_manager, wait_for_members
-from testbed.restart import wait_until_ready
-from testbed.timeline import Story, tell
+from testbed.restart import healing, wait_until_ready
+from testbed.timeline import RESTART_POLICY, Story, tell
 from testbed.wait import settled, wait_until
-from tests.cluster.failover.contestants import BY_BOTH, BY_POLICY, MANAGED, POLICY, REPLICA, Contestant, servers
+from tests.cluster.failover.contestants import BY_BOTH, BY_POLICY, MANAGED, REPLICA, Contestant, servers
 from tests.cluster.failover.scene import START_SECONDS, Scene
 from tests.cluster.failover.watch import ask, put, readable
 
@@ -77,7 +77,7 @@ class Drill:
 def run(cluster: Cluster, fault: Fault) -> Drill:
     """Do to a machine what the fault says, watch, heal it, and return what was seen; the stories are told to the report.
 
-    Raises WaitTimeout when the cluster is not whole again in time.
+    Raises NotHealed when the cluster is not whole again in time.
     """
     victim, other = _cast(cluster, fault)
     with leased(cluster, (victim.name, other.name), Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
@@ -109,7 +109,7 @@ def _play(scene: Scene, fault: Fault) -> Drill:
         fault=fault,
         manager=scene.manager.name,
         managed=_kept(scene, fault, MANAGED, scene.manager.name),
-        by_policy=_kept(scene, fault, BY_POLICY, POLICY),
+        by_policy=_kept(scene, fault, BY_POLICY, RESTART_POLICY),
         whole_again=whole_again,
         by_both=_both(scene) if fault is Fault.MACHINE_KILLED else {},
         replica=readable(_address(scene.other, REPLICA), written) if fault is Fault.MACHINE_KILLED else 0,
@@ -138,12 +138,14 @@ def _inflicted(scene: Scene, fault: Fault) -> Iterator[None]:
         else:
             provider.power_on(victim.name)
         scene.happened("it is back")
-        wait_until_ready(victim)
+        with healing():
+            wait_until_ready(victim)
 
 
 def _whole_again(scene: Scene) -> float:
-    wait_for_members(*scene.cluster.nodes)
-    wait_for_manager(scene.manager, *scene.cluster.nodes)
+    with healing():
+        wait_for_members(*scene.cluster.nodes)
+        wait_for_manager(scene.manager, *scene.cluster.nodes)
     return scene.happened("the cluster is whole again")
 
 
