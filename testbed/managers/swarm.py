@@ -130,7 +130,7 @@ def _wait_for_networks(node: Machine) -> None:
     """An engine makes them some time after it has joined, and they belong to what a test finds."""
 
     def made() -> bool:
-        return NETWORKS <= {network["Name"] for network in node.docker.api.networks()}
+        return {network["Name"] for network in node.docker.api.networks()} >= NETWORKS
 
     wait_until(made, f"{node}: swarm's networks {', '.join(sorted(NETWORKS))}", seconds=NETWORKS_SECONDS)
 
