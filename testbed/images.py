@@ -49,6 +49,7 @@ WORKSHOP = (
     Recipe("registry", "BASE", "base"),
     Recipe("redis", "BASE", "base"),
     Recipe("docker-register", "CURL", "curl"),
+    Recipe("ambassador", "BASE", "base"),
 )
 
 
