@@ -6,13 +6,13 @@ What runs it from its source in the devbox is in test_web_devbox.py.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
 from fixtures.claims import as_written, claim
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import settled
+from tests.cluster.browsing import browse
 
 PAGE = "http://127.0.0.1:8080/bar"
 PUBLIC_ADDRESS = "grep COREOS_PUBLIC_IPV4 /etc/environment | awk -F = '{print $2}'"
@@ -59,15 +59,6 @@ def server(clean: Machine) -> Server:
     answer = page(clean)
     assert answer.rc == 0, answer.expected(f"a page from\n{started.started}")
     return started
-
-
-def from_outside(address: str) -> str:
-    """What a browser on the presenter's machine gets, in words where it gets nothing."""
-    try:
-        answer = httpx.get(f"http://{address}:8080/bar", timeout=5)
-    except httpx.TransportError as error:
-        return f"nothing: {error}"
-    return answer.text if answer.is_success else f"{answer.status_code}"
 
 
 @claim("web.webserver-runs")
@@ -184,8 +175,8 @@ def test_docker_brings_hosts_hostname_and_resolv_conf(server: Server) -> None:
 def test_a_browser_gets_the_page_at_the_public_address(server: Server) -> None:
     """`http://ADDRESS:8080/bar`, with the address that the node tells, from the presenter's machine."""
     address = server.node.run(PUBLIC_ADDRESS).stdout.strip()
-    seen = from_outside(address)
-    assert seen == f'Hello, "/bar" - {server.id}\n', f"host: http://{address}:8080/bar of {server.node} gave {seen}"
+    seen = browse(f"http://{address}:8080/bar")
+    assert seen.stdout == f'Hello, "/bar" - {server.id}\n', seen.expected(f"the page of {server.id} on {server.node}")
 
 
 @claim("web.ps-shows-it")
