@@ -3,78 +3,42 @@
 The node is leased for the whole module, so no test in it may ask for another machine; test_devbox_machines.py does.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from shlex import quote
 
 import pytest
 
 from fixtures.claims import as_written, claim
-from fixtures.machines import leased, tidied
 from testbed.cluster import Cluster
-from testbed.leases import Use
-from testbed.machine import Machine
-from testbed.transcript import Result
-
-pytestmark = pytest.mark.xdist_group("devbox")
-
-GROUPADD = "sudo groupadd -g 1000 dev"
-USERADD = "sudo useradd -d /home/dev -g 1000 -m -s /bin/bash -u 1000 dev"
-SU = "sudo su - dev"
-MKDIR = "sudo mkdir -p /media/state/shared/{bin,db,src,.ssh}"
-TOUCH_HISTORY = "sudo touch /media/state/shared/.bash_history"
-TOUCH_MAINTAINERCFG = "sudo touch /media/state/shared/.maintainercfg"
-CHOWN_HIDDEN = "sudo chown -R dev:dev /media/state/shared/.*"
-CHOWN = "sudo chown -R dev:dev /media/state/shared/"
-MKDIR_SOURCE = "mkdir -p ${HOME}/src/bitbucket.org/rbucker"
-CD_SOURCE = "cd ${HOME}/src/bitbucket.org/rbucker"
-CLONE = "git clone https://bitbucket.org/rbucker/devbox.git"
-CD_DEVBOX = "cd devbox"
-BUILD = "docker build --rm -t=rbucker/devbox ."
-RUN = "docker run -it -v /media/state/shared/:/var/shared/ rbucker/devbox /bin/bash"
-
-IN_SOURCE = {CLONE: CD_SOURCE, BUILD: f"{CD_SOURCE} && {CD_DEVBOX}"}
-LINES = (
-    *(GROUPADD, USERADD, MKDIR, TOUCH_HISTORY, TOUCH_MAINTAINERCFG, CHOWN_HIDDEN, CHOWN),
-    *(MKDIR_SOURCE, CLONE, BUILD),
+from tests.cluster.devbox import (
+    BUILD,
+    CD_DEVBOX,
+    CD_SOURCE,
+    CHOWN,
+    CHOWN_HIDDEN,
+    CLONE,
+    GROUP,
+    GROUPADD,
+    MKDIR,
+    MKDIR_SOURCE,
+    RUN,
+    SU,
+    TOUCH_HISTORY,
+    TOUCH_MAINTAINERCFG,
+    USERADD,
+    VOLUME,
+    Workplace,
+    workplace,
 )
-UNDO = "rm -rf ~/src ~/.gitconfig; sudo rm -rf /media/state; sudo userdel --remove dev; sudo groupdel --force dev"
-BRACKETED_PASTE = re.compile("\x1b\\[\\?2004[hl]\r?")
 
-
-@dataclass(frozen=True)
-class Workplace:
-    """A node where the workshop's lines were typed, all but `su`; `typed` has what each of them did."""
-
-    node: Machine
-    typed: Mapping[str, Result]
-
-    def as_dev(self, command: str) -> Result:
-        """What the command did in a login shell of the node's user dev."""
-        return self.node.run(f"{SU} -c {quote(command)}")
-
-    def in_box(self, command: str, options: str = "") -> Result:
-        """What the command did in a new devbox, which is removed afterwards."""
-        return self.node.run(f"docker run --rm {options} rbucker/devbox {command}")
-
-    def in_shell(self, *lines: str) -> Result:
-        """What the lines did that were typed into the shell that the workshop's last line opens on a terminal."""
-        typed = "\n".join((*lines, "exit"))
-        shell = self.node.run(f"script -qec {quote(RUN)} /dev/null <<'END'\n{typed}\nEND")
-        return replace(shell, stdout=BRACKETED_PASTE.sub("", shell.stdout.replace("\r\n", "\n")))
+pytestmark = GROUP
 
 
 @pytest.fixture(scope="module")
 def work(the_cluster: Cluster) -> Iterator[Workplace]:
-    """The workplace; bitbucket is the testbed's git server, by git's own setting."""
-    with leased(the_cluster, ("core-03",), Use.ALONE) as held, tidied(*held.values()):
-        node = held["core-03"]
-        node.run(f"git config --global url.{the_cluster.services.git}/.insteadOf https://bitbucket.org/")
-        try:
-            yield Workplace(node, {line: node.run(f"{IN_SOURCE.get(line, ':')} && {line}") for line in LINES})
-        finally:
-            node.run(UNDO)
+    """The workplace."""
+    with workplace(the_cluster) as place:
+        yield place
 
 
 @pytest.fixture
@@ -128,13 +92,13 @@ def test_every_tool_of_the_documentation_is_there(work: Workplace) -> None:
 @pytest.mark.parametrize("place", ["node", "box"])
 def test_a_file_of_one_dev_belongs_to_the_other(work: Workplace, place: str) -> None:
     """dev of the host and dev of the container are both 1000:1000, so each may change what the other wrote."""
-    shared, volume = "/media/state/shared/src", "-v /media/state/shared/:/var/shared/"
+    shared = "/media/state/shared/src"
     if place == "box":
-        work.in_box("sh -c 'umask 077; echo box >/var/shared/src/box'", volume)
+        work.in_box("sh -c 'umask 077; echo box >/var/shared/src/box'", VOLUME)
         seen = work.as_dev(f"stat -c %U:%G {shared}/box && echo node >>{shared}/box && cat {shared}/box")
     else:
         work.as_dev(f"umask 077; echo node >{shared}/node")
-        seen = work.in_box("sh -c 'cd /var/shared/src && stat -c %U:%G node && echo box >>node && cat node'", volume)
+        seen = work.in_box("sh -c 'cd /var/shared/src && stat -c %U:%G node && echo box >>node && cat node'", VOLUME)
     wanted = {"dev:dev", "node", "box"}
     assert set(seen.stdout.split()) == wanted, seen.expected("a file of dev:dev, read and written by the other dev too")
 
@@ -205,7 +169,7 @@ def test_the_next_devbox_knows_what_was_typed_in_the_last(work: Workplace) -> No
 def test_the_devbox_finds_an_empty_maintainercfg(work: Workplace) -> None:
     """`sudo touch /media/state/shared/.maintainercfg`, which the home in the container links to."""
     assert work.typed[TOUCH_MAINTAINERCFG].rc == 0, work.typed[TOUCH_MAINTAINERCFG].expected("exit code 0")
-    file = work.in_box("stat -L -c '%F, %U' .maintainercfg", "-v /media/state/shared/:/var/shared/")
+    file = work.in_box("stat -L -c '%F, %U' .maintainercfg", VOLUME)
     assert file.stdout == "regular empty file, dev\n", file.expected("an empty file of dev")
 
 
@@ -242,16 +206,14 @@ def test_all_on_the_volume_belongs_to_dev(work: Workplace) -> None:
     others = work.node.run(r"sudo find /media/state/shared \( ! -uid 1000 -o ! -gid 1000 \) -print")
     assert others.stdout == "", others.expected("nothing that belongs to anybody else")
     directories = "/var/shared /var/shared/bin /var/shared/db /var/shared/src /var/shared/.ssh"
-    written = work.in_box(
-        f"sh -ec 'for d in {directories}; do mktemp $d/XXXX | xargs rm; done'", "-v /media/state/shared/:/var/shared/"
-    )
+    written = work.in_box(f"sh -ec 'for d in {directories}; do mktemp $d/XXXX | xargs rm; done'", VOLUME)
     assert written.rc == 0, written.expected("a file made and removed in each directory")
 
 
 @claim("devbox.storage-volume")
 def test_the_storage_is_a_directory_that_outlives_containers(work: Workplace) -> None:
     """A plain directory on the disk, which lasts; it is no volume of Docker's."""
-    work.in_box("sh -c 'echo lasting >/var/shared/db/kept'", "-v /media/state/shared/:/var/shared/")
+    work.in_box("sh -c 'echo lasting >/var/shared/db/kept'", VOLUME)
     kept = work.node.run("cat /media/state/shared/db/kept; docker volume ls -q; findmnt -n -o FSTYPE -T /media/state/shared")
     text, *volumes, file_system = kept.stdout.split()
     assert (text, volumes) == ("lasting", []), kept.expected("the file, and no volume")
