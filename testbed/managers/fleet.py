@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from testbed.machine import Machine, MachineUnreachable
-from testbed.managers import SIDEKICK, Instance, ManagerError, Service, fleet_units
+from testbed.managers import Instance, ManagerError, Service, fleet_units
 from testbed.transcript import Result
 from testbed.wait import WaitTimeout, wait_until
 
@@ -54,21 +54,25 @@ class Fleet:
         )
 
     def stop(self, name: str) -> None:
-        """Returns when the machines that can be asked run it no more."""
-        patterns = " ".join(map(shlex.quote, fleet_units.patterns(name)))
-        _demand(self._run(f"fleetctl destroy {patterns}"))
+        """Returns when no machine that fleet lists runs it any more."""
+        units = " ".join(unit for unit in self._units() if fleet_units.service_of(unit) == name)
+        if units:
+            # fleetd hears of a unit that is to be unloaded at once, and of one that is destroyed within five seconds.
+            _demand(self._run(f"fleetctl unload --no-block {units}; fleetctl destroy {units}"))
 
         def gone() -> bool:
-            return not self._states(name) and not self._states(name + SIDEKICK)
+            return not any(fleet_units.service_of(unit) == name for unit, _ in self._list("units", "unit,machine"))
 
         try:
             wait_until(gone, f"{name} is stopped", seconds=STOP_SECONDS)
+            for node in self.nodes if units else ():
+                if self.machines()[node.name]:
+                    _forget(node, name)
         except WaitTimeout as error:
             raise ManagerError(f"{self.asked}: fleet: {error}") from error
 
     def services(self) -> list[str]:
-        units = {unit.removesuffix(".service").partition("@")[0] for unit, *_ in self._list("unit-files", "unit")}
-        return sorted(unit for unit in units if not unit.endswith(SIDEKICK))
+        return sorted({fleet_units.service_of(unit) for unit in self._units()})
 
     def instances(self, name: str) -> list[Instance]:
         states = self._states(name)
@@ -97,6 +101,9 @@ class Fleet:
         places = [(unit, addresses[place]) for unit, place in self._states(name) if place in addresses]
         return [machine.run(f"{command} {shlex.quote(unit)}").output for unit, machine in places]
 
+    def _units(self) -> list[str]:
+        return [unit for unit, _ in self._list("unit-files", "unit,hash")]
+
     def _states(self, name: str) -> dict[tuple[str, str], tuple[str, str]]:
         """What the machines say of the service's units: ACTIVE and SUB by the unit's name and the machine's address."""
         rows = self._list("units", "unit,machine,active,sub")
@@ -124,6 +131,18 @@ class Fleet:
             return self.asked.run(command)
         except MachineUnreachable as error:
             raise ManagerError(f"{self.asked}: fleet gives no answer: {error}") from error
+
+
+def _forget(node: Machine, name: str) -> None:
+    """Have systemd forget how the service's units ended: fleetd removes their files before, and they would stay as failed."""
+    units = f"'{name}.service' '{name}@*.service'"
+    listing = f"systemctl list-units --all --plain --no-legend {units}"
+
+    def ended() -> bool:
+        return all(line.split()[2] in ("failed", "inactive") for line in node.quietly(listing).stdout.splitlines())
+
+    wait_until(ended, f"{node}: the units of {name} have ended", seconds=STOP_SECONDS)
+    node.quietly(f"sudo systemctl reset-failed {units}")
 
 
 def _demand(result: Result) -> Result:

@@ -13,7 +13,7 @@ def files(service: Service, addresses: Mapping[str, str]) -> dict[str, str]:
     at = "@" if is_template(service) else ""
     found = {f"{service.name}{at}.service": _unit(service, addresses)}
     if service.announced:
-        found[f"{service.name}{SIDEKICK}{at}.service"] = _sidekick(service)
+        found[f"{service.name}{SIDEKICK}{at}.service"] = _sidekick(service, addresses)
     return found
 
 
@@ -24,9 +24,9 @@ def started(service: Service) -> list[str]:
     return [f"{name}{number}.service" for number in numbers for name in names]
 
 
-def patterns(name: str) -> list[str]:
-    """What the units of the service of that name, and those of its sidekick, may be called, for fnmatch."""
-    return [f"{name}{sidekick}{at}.service" for sidekick in (SIDEKICK, "") for at in ("", "@*")]
+def service_of(unit: str) -> str:
+    """The name of the service that the unit, or the template, serves, be it its own or its sidekick's."""
+    return unit.removesuffix(".service").partition("@")[0].removesuffix(SIDEKICK)
 
 
 def is_template(service: Service) -> bool:
@@ -57,7 +57,6 @@ EnvironmentFile=/etc/environment
 TimeoutStartSec=0
 Restart=always
 RestartSec={service.restart_seconds:g}
-SuccessExitStatus=137 143
 ExecStartPre=-/usr/bin/docker kill {container}
 ExecStartPre=-/usr/bin/docker rm {container}
 ExecStart=/usr/bin/docker run --rm --name {container} --net=host {command}
@@ -76,28 +75,29 @@ def _where(service: Service, addresses: Mapping[str, str]) -> str:
     return "".join(f"{line}\n" for line in ["", "[X-Fleet]", *lines]) if lines else ""
 
 
-def _sidekick(service: Service) -> str:
-    """It looks at the container, not at the unit: a unit that waits for its restart is no server."""
+def _sidekick(service: Service, addresses: Mapping[str, str]) -> str:
+    """It looks at the container, not at the unit: a unit that waits for its restart is no server.
+
+    So nothing binds the two but the machine. A unit that has to wait until another one has stopped would not be stopped by fleet
+    but by its main process's SIGTERM: fleetd removes its file at once, and systemd then knows no ExecStop any more.
+    """
     key = f"{KEYS}{service.announced}/%H"
     runs = f'docker inspect -f "{{{{.State.Running}}}}" {_container(service)} 2>/dev/null | grep -q true'
     put = f"curl -sf -m 2 -o /dev/null {key} -XPUT -d value=$COREOS_PRIVATE_IPV4:{service.port} -d ttl={ANNOUNCED_SECONDS}"
     delete = f"curl -s -m 2 -o /dev/null {key} -XDELETE"
     loop = f"while true; do if {runs}; then {put}; else {delete}; fi; sleep 1; done"
-    together = "Global=true" if service.spread is Spread.EVERYWHERE else f"MachineOf={_main(service)}"
+    everywhere = service.spread is Spread.EVERYWHERE
+    together = _where(service, addresses) if everywhere else f"\n[X-Fleet]\nMachineOf={_main(service)}\n"
     return f"""[Unit]
 Description=Announces {service.name} in etcd
-After={_main(service)}
-BindsTo={_main(service)}
+After=docker.service
 
 [Service]
 EnvironmentFile=/etc/environment
 Restart=always
 ExecStart=/bin/sh -c '{loop.replace("$", "$$")}'
 ExecStopPost=/bin/sh -c '{delete}'
-
-[X-Fleet]
-{together}
-"""
+{together}"""
 
 
 def _container(service: Service) -> str:
