@@ -68,6 +68,10 @@ class Pool:
         """Where the service runs, as soon as it runs anywhere, else nowhere."""
         return settled(lambda: self.manager.where(name), bool, seconds=SECONDS)
 
+    def chosen(self, name: str) -> list[str]:
+        """The machines that were chosen for the service's instances, with an empty name for one that has none."""
+        return [instance.machine for instance in self.manager.instances(name)]
+
     def really(self, name: str) -> list[str]:
         """Where the engines have a container of the service that runs."""
         return [machine.name for machine in self.machines for _ in self._ids(machine, name)]

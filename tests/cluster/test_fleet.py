@@ -32,6 +32,7 @@ __all__ = ["ended", "pool"]
 pytestmark = pytest.mark.xdist_group("fleet-pool")
 
 CANNOT_CONNECT = 7
+ANY_PORT = 0
 MINUTES = 60
 
 
@@ -58,24 +59,26 @@ def test_a_service_is_asked_for_and_ended_from_another_machine(ended: Ended) -> 
 def test_a_service_runs_only_where_its_demand_is_met(pool: Pool) -> None:
     """fleet compares with a machine's metadata, swarm mode with a node's name or labels."""
     second = pool.machines[1].name
-    met, unmet = pool.service("web-8085", 8085, second), pool.service("web-8086", 8086, "core-99")
+    met = replace(pool.service("web-everywhere", 8085, second), spread=Spread.EVERYWHERE)
+    unmet = pool.service("web-nowhere", 8086, "core-99")
     with pool.running(met, unmet):
-        assert pool.where("web-8085") == [second], f"expected {second}: {pool.manager.status('web-8085')}"
-        assert pool.manager.where("web-8086") == [], f"expected nowhere: {pool.manager.status('web-8086')}"
-        assert pool.really("web-8086") == [], f"{pool.manager.name}: expected no container, as no machine meets the demand"
+        pool.where(met.name)
+        placed, status = pool.chosen(met.name), pool.manager.status(met.name)
+        waits, why = pool.chosen(unmet.name), pool.manager.status(unmet.name)
+    assert placed == [second], f"expected it on {second}, which alone meets the demand, but saw {placed}: {status}"
+    assert waits == [""], f"expected no machine chosen, as none meets the demand, but saw {waits}: {why}"
 
 
 @claim("fleet.conflicts-glob")
 def test_instances_that_conflict_never_share_a_machine(pool: Pool) -> None:
     """`X-Conflicts=web@*.service`: of three instances for two machines one is left over."""
-    three = replace(pool.service("web-apart", 8087), instances=3, spread=Spread.NEVER_TOGETHER)
+    three = replace(pool.service("web-apart", ANY_PORT), instances=3, spread=Spread.NEVER_TOGETHER)
     with pool.running(three):
-        told = settled(lambda: pool.manager.where(three.name), lambda seen: len(seen) > 1, seconds=SECONDS)
-        everything = pool.manager.instances(three.name)
+        settled(lambda: pool.manager.where(three.name), lambda seen: len(seen) > 1, seconds=SECONDS)
+        told, status = pool.chosen(three.name), pool.manager.status(three.name)
         seen = pool.really(three.name)
-        status = pool.manager.status(three.name)
-    assert (sorted(told), sorted(seen)) == (sorted(pool.names), sorted(pool.names)), f"one on each of {pool.names}: {status}"
-    assert [one.running for one in everything].count(False) == 1, f"expected a third that waits: {status}"
+    assert told == ["", *pool.names], f"expected one on each of {pool.names} and one left over, but saw {told}: {status}"
+    assert sorted(seen) == sorted(pool.names), f"{pool.manager.name}: told {told}, but the engines run it on {seen}"
 
 
 @claim("fleet.list-machines")
@@ -92,14 +95,13 @@ def test_every_machine_lists_all_machines(pool: Pool) -> None:
 @claim("fleet.list-units")
 def test_every_machine_lists_each_unit_with_its_machine_and_state(pool: Pool) -> None:
     """`fleetctl list-units`."""
-    places = {f"web-{port}": pool.really(f"web-{port}") for port in PORTS}
     for machine in pool.machines:
         listed = pool.told(LIST_UNITS, machine)
-        for name, (place,) in places.items():
-            address = next(node.address for node in pool.machines if node.name == place)
+        for name in (f"web-{port}" for port in PORTS):
             line = next((line for line in listed.stdout.splitlines() if line.startswith(name)), "")
-            assert place in line or address in line, listed.expected(f"{name} on {place}")
+            told = [node.name for node in pool.machines if node.name in line or node.address in line]
             assert "unning" in line, listed.expected(f"{name} to be running")
+            assert told == pool.really(name), listed.expected(f"{name} on {pool.really(name)}, where its engine runs it")
 
 
 TEMPLATE = "web-template"
@@ -107,6 +109,7 @@ SUBMIT = {
     "fleet": f"cd $(mktemp -d) && cat >{TEMPLATE}@.service <<'END'\n{WEB.text}END\nfleetctl submit {TEMPLATE}@.service",
     "swarm": f"docker service create --quiet --detach --name {TEMPLATE} --replicas 0 --network host web",
 }
+IDLE = {"fleet": "inactive", "swarm": "0/0"}
 DESTROY = {"fleet": f"fleetctl destroy {TEMPLATE}@.service", "swarm": f"docker service rm {TEMPLATE}"}
 
 
@@ -123,10 +126,11 @@ def test_a_submitted_template_is_known_everywhere_and_starts_nothing(pool: Pool,
     assert submitted.rc == 0, submitted.expected("exit code 0")
     for machine in pool.machines:
         listed = pool.told(LIST_TEMPLATES, machine)
-        assert TEMPLATE in listed.stdout, listed.expected(f"{TEMPLATE} among those known")
+        lines = [line for line in listed.stdout.splitlines() if line.startswith(TEMPLATE)]
+        assert len(lines) == 1, listed.expected(f"one line of {TEMPLATE}")
+        assert IDLE[pool.manager.name] in lines[0], listed.expected(f"{TEMPLATE} to be {IDLE[pool.manager.name]}")
         containers = machine.run(f"docker ps -a --filter name={TEMPLATE} --format '{{{{.Names}}}}'")
         assert containers.stdout == "", containers.expected("no container")
-    assert pool.manager.where(TEMPLATE) == [], f"{pool.manager.name}: runs what was only submitted"
 
 
 @as_written("fleet.takes-a-while", fails_with="expected minutes, but")
@@ -191,5 +195,6 @@ def test_what_was_destroyed_starts_again(pool: Pool, ended: Ended) -> None:
     with pool.running(ended.service):
         served = settled(lambda: serving(pool.machines, 8084), bool, seconds=SECONDS)
         again = pool.containers(ended.service.name)
-    assert [GREETING in page.stdout for page in served] == [True], f"{pool.names}: expected the page once, but saw {served}"
+        status = pool.manager.status(ended.service.name)
+    assert [GREETING in page.stdout for page in served] == [True], f"{pool.names}: expected the page, but saw {served}: {status}"
     assert not set(again) & set(ended.before), f"{pool.names}: expected another container than {ended.before}, but saw {again}"

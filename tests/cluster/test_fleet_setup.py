@@ -8,7 +8,7 @@ from fixtures.claims import claim
 from fixtures.machines import tidied
 from testbed.faults import blocked
 from testbed.machine import Machine
-from tests.cluster.text_units import GREETING, WEB, installed, page, said
+from tests.cluster.text_units import GREETING, WEB, demand_greeting, installed, page, said
 
 CANNOT_CONNECT = 7
 UNIT = WEB.but(" web\n", " -v /media/state/shared/:/var/shared/ rbucker/devbox\n")
@@ -46,15 +46,13 @@ def test_a_web_unit_runs_on_a_node_once_it_has_had_the_set_up(both: tuple[Machin
     start = "sudo systemctl restart web@8081"
     core_01, core_02 = both
     core_01.run(start)
-    served = page(core_01, 8081)
-    assert GREETING in served.stdout, served.expected("the greeting")
+    demand_greeting(core_01, 8081)
     with blocked("OUTPUT -p tcp --dport 443", core_02, verdict="REJECT"):
         core_02.run(start)
         without = said(core_02, "web@8081", "Main process exited")
     assert "Unable to find image 'rbucker/devbox:latest'" in without.stdout, without.expected("no image, so no web server")
     core_02.run(f"{SET_UP}; {start}")
-    repeated = page(core_02, 8081)
-    assert GREETING in repeated.stdout, repeated.expected("the greeting, after the set-up was repeated")
+    demand_greeting(core_02, 8081)
 
 
 @claim("fleet.kill-on-core-01")

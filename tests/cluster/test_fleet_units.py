@@ -9,8 +9,18 @@ from fixtures.claims import as_written, claim
 from testbed.faults import blocked
 from testbed.machine import Machine
 from testbed.transcript import Result
-from testbed.wait import settled
-from tests.cluster.text_units import GREETING, NGINX, NGINX_AS_WRITTEN, WEB, WEB_AS_WRITTEN, Install, Unit, page, said, state
+from tests.cluster.text_units import (
+    NGINX,
+    NGINX_AS_WRITTEN,
+    WEB,
+    WEB_AS_WRITTEN,
+    Install,
+    Unit,
+    demand_greeting,
+    page,
+    said,
+    state,
+)
 
 WAY_TO_REGISTRIES = "OUTPUT -p tcp -m multiport --dports 443,5000"
 RUNS = "Result=success\nSubState=running\n"
@@ -31,8 +41,9 @@ def kept_environment(node: Machine) -> Iterator[None]:
 @pytest.mark.parametrize("unit", [WEB_AS_WRITTEN, NGINX_AS_WRITTEN], ids=["web", "nginx"])
 def test_systemd_passes_over_the_section_of_fleet(node: Machine, unit: Unit) -> None:
     """`[X-Fleet]` at the end of a unit file; a section of another name is complained of."""
-    good, bad = verified(node, unit), verified(node, unit.but("[X-Fleet]", "[Fleet]"))
+    good = verified(node, unit)
     assert good.output == "", good.expected("no complaint")
+    bad = verified(node, unit.but("[X-Fleet]", "[Fleet]"))
     assert "Unknown section 'Fleet'" in bad.output, bad.expected("a complaint of the section [Fleet]")
 
 
@@ -49,8 +60,7 @@ def test_braces_start_three_instances_in_bash(node: Machine, install: Install) -
     started = node.run("sudo systemctl start web@{8081..8083}.service")
     assert started.rc == 0, started.expected("exit code 0")
     for port in (8081, 8082, 8083):
-        served = page(node, port)
-        assert GREETING in served.stdout, served.expected(f"the greeting of instance {port}")
+        demand_greeting(node, port)
 
 
 @claim("fleet.start-range")
@@ -69,12 +79,10 @@ def test_a_killed_container_is_replaced_after_ten_seconds(node: Machine, install
     """`Restart=always` and `RestartSec=10s`."""
     install(WEB)
     node.run("sudo systemctl start web@8081")
-    first = page(node, 8081)
+    first = demand_greeting(node, 8081)
     killed, began = node.run("docker kill web-8081"), time.monotonic()
-    ask = "curl -sS http://127.0.0.1:8081/bar"
-    settled(lambda: node.quietly(ask).rc, lambda rc: rc == 0, seconds=30)
-    took, again = time.monotonic() - began, node.run(ask)
-    assert GREETING in again.stdout, killed.expected(f"the page to be back; {again}")
+    again = demand_greeting(node, 8081)
+    took = time.monotonic() - began
     assert again.stdout != first.stdout, again.expected(f"another container than that of {first.stdout}")
     assert 10 <= took < 20, killed.expected(f"another container after 10 s, but it took {took:.1f} s")
 
@@ -93,8 +101,7 @@ def test_a_web_unit_starts_whatever_an_earlier_one_left(node: Machine, install: 
     install(WEB)
     node.run(LEFT_BY_AN_EARLIER_ONE[left])
     node.run("sudo systemctl start web@8081")
-    served = page(node, 8081)
-    assert GREETING in served.stdout, said(node, "web@8081", "already in use").expected(f"a web server; {served}")
+    demand_greeting(node, 8081)
 
 
 @claim("fleet.unit-pre-clean")

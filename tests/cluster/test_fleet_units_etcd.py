@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.claims import as_written, claim
 from testbed.machine import Machine
-from tests.cluster.text_units import ANNOUNCED, GREETING, RM, WEB_AS_WRITTEN, Install, page, said
+from tests.cluster.text_units import ANNOUNCED, RM, WEB_AS_WRITTEN, Install, demand_greeting, said
 
 Registered = Callable[[], dict[str, str]]
 
@@ -41,8 +41,7 @@ def test_with_api_2_each_instance_registers_where_it_answers(node: Machine, inst
     seen, wanted = registered(), {port: f"{node.address}:{port}" for port in ("8081", "8082")}
     assert seen == wanted, started.expected(f"the keys {wanted} below /app/server, but there is {seen}; {started.rc}")
     for value in seen.values():
-        served = page(node, int(value.rpartition(":")[2]))
-        assert GREETING in served.stdout, served.expected(f"the greeting at {value}")
+        demand_greeting(node, int(value.rpartition(":")[2]))
 
 
 @as_written("fleet.unit-deregisters", fails_with='unknown command "rm"')
@@ -87,5 +86,4 @@ def test_the_key_is_there_before_anybody_serves(node: Machine, install: Install)
     ask = "curl -s http://127.0.0.1:8081/bar; echo curl ended with $?"
     early = node.run(f"sudo systemctl start web@8081; {ask}; ETCDCTL_API=2 etcdctl get /app/server/8081")
     assert early.stdout == f"curl ended with 7\n{node.address}:8081\n", early.expected("the key, and nobody at the port yet")
-    served = page(node, 8081)
-    assert GREETING in served.stdout, served.expected("the greeting a little later")
+    demand_greeting(node, 8081)

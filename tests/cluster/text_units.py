@@ -15,7 +15,7 @@ from testbed.transcript import Result
 from testbed.wait import settled, wait_until
 
 FOLDER = "/run/systemd/system"
-SECONDS = 20
+SECONDS = 30
 GREETING = 'Hello, "/bar"'
 
 
@@ -114,6 +114,13 @@ def page(node: Machine, port: int) -> Result:
     ask = f"curl -sS http://{node.address}:{port}/bar"
     settled(lambda: node.quietly(ask), lambda answer: answer.rc == 0, seconds=SECONDS)
     return node.run(ask)
+
+
+def demand_greeting(node: Machine, port: int) -> Result:
+    """The web unit's page; fails with what the unit said when there is none."""
+    served = page(node, port)
+    assert GREETING in served.stdout, f"{served.expected('the greeting')}\n{said(node, f'web@{port}', '')}"
+    return served
 
 
 def state(node: Machine, service: str, wanted: str) -> Result:
