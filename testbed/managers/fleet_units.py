@@ -71,7 +71,7 @@ def _where(service: Service, addresses: Mapping[str, str]) -> str:
     elif service.spread is Spread.NEVER_TOGETHER and is_template(service):
         lines.append(f"Conflicts={service.name}@*.service")
     # Several values of one key are alternatives.
-    lines += [f"MachineMetadata=address={addresses[name]}" for name in service.machines]
+    lines += [f"MachineMetadata=address={addresses.get(name, name)}" for name in service.machines]
     return "".join(f"{line}\n" for line in ["", "[X-Fleet]", *lines]) if lines else ""
 
 

@@ -70,6 +70,10 @@ def _not_announced(manager: Manager, service: Service) -> bool:
 
 
 def _none_left(node: Machine, name: str) -> bool:
+    """Whether nothing is left; what is gets killed, as swarm mode takes six seconds to end and remove it."""
     wanted = (name, name + SIDEKICK)
     found = node.docker.api.containers(all=True, filters={"label": SERVICE_LABEL})
-    return not any(container["Labels"][SERVICE_LABEL] in wanted for container in found)
+    left = [container["Id"] for container in found if container["Labels"][SERVICE_LABEL] in wanted]
+    if left:
+        node.quietly(f"docker rm --force --volumes {' '.join(left)}")
+    return not left

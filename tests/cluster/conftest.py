@@ -8,3 +8,4 @@ from tests.cluster.failover.fixtures import machine_cut_off as machine_cut_off
 from tests.cluster.failover.fixtures import machine_killed as machine_killed
 from tests.cluster.failover.fixtures import process_killed as process_killed
 from tests.cluster.quorum_drill import quorum_drill as quorum_drill
+from tests.cluster.text_units import install as install
