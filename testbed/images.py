@@ -5,9 +5,11 @@ An image's tag is a hash over its folder and over the images that it stands on, 
 
 import hashlib
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import docker
@@ -49,6 +51,7 @@ WORKSHOP = (
     Recipe("registry", "BASE", "base"),
     Recipe("redis", "BASE", "base"),
     Recipe("docker-register", "CURL", "curl"),
+    Recipe("web", "DEVBOX_BASE", "devbox-base"),
 )
 
 
@@ -134,7 +137,8 @@ def _import_packages(engine: docker.DockerClient, repository: str, version: str)
 def _build(engine: docker.DockerClient, recipe: Recipe, tags: dict[str, str]) -> None:
     try:
         engine.images.build(
-            path=str(paths.IMAGES / recipe.name),
+            fileobj=_context(paths.IMAGES / recipe.name),
+            custom_context=True,
             tag=tags[recipe.name],
             buildargs={recipe.argument: tags[recipe.stands_on]},
             labels={LABEL: recipe.name},
@@ -146,6 +150,15 @@ def _build(engine: docker.DockerClient, recipe: Recipe, tags: dict[str, str]) ->
         raise TestbedError(f"images/{recipe.name} does not build: {error.msg}; {' | '.join(output[-3:])}") from error
     # A build stage leaves an image without a tag; ours say so by a label.
     engine.images.prune(filters={"dangling": True, "label": LABEL})
+
+
+def _context(folder: Path) -> BytesIO:
+    """The folder as a build's context. A link goes as the file that it leads to, so that two images may share a source."""
+    context = BytesIO()
+    with tarfile.open(fileobj=context, mode="w", dereference=True) as archive:
+        archive.add(folder, arcname=".")
+    context.seek(0)
+    return context
 
 
 def _fill_registry(engine: docker.DockerClient, tags: dict[str, str]) -> None:

@@ -1,0 +1,1 @@
+../services/git/rbucker/cododemo/web.go
