@@ -52,6 +52,7 @@ WORKSHOP = (
     Recipe("redis", "BASE", "base"),
     Recipe("docker-register", "CURL", "curl"),
     Recipe("web", "DEVBOX_BASE", "devbox-base"),
+    Recipe("nginx", "BASE", "base"),
 )
 
 
