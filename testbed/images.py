@@ -53,7 +53,6 @@ WORKSHOP = (
     Recipe("docker-register", "CURL", "curl"),
     Recipe("ambassador", "BASE", "base"),
     Recipe("web", "DEVBOX_BASE", "devbox-base"),
-    Recipe("web", "DEVBOX_BASE", "devbox-base"),
     Recipe("nginx", "BASE", "base"),
 )
 
