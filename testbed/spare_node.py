@@ -3,15 +3,14 @@
 It is a container, as the nodes of the provider docker are; its name, address and ssh configuration are its own.
 """
 
-import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import docker
 
-from testbed import paths, ssh
-from testbed.cluster import FACTS_FILE, Cluster
+from testbed import paths, preparation, ssh
+from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.machine import Machine, MachineUnreachable
 from testbed.providers.docker import network_name
@@ -65,7 +64,7 @@ def wait_until_booted(node: Machine) -> None:
 
 def _run(cluster: Cluster, container: str, name: str, change: str) -> list[str]:
     """What Vagrant has Docker do for a node, without the address that is reserved for one."""
-    facts = json.loads(FACTS_FILE.read_text())
+    facts = preparation.read_facts()
     return [
         *("docker", "run", "--detach", f"--name={container}", f"--hostname={name}", *facts["create_args"]),
         *("--tmpfs=/run", "--tmpfs=/tmp", f"--volume={FOLDER / name / 'user-data'}:/media/configdrive/user-data:ro"),
