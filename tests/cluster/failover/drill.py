@@ -33,6 +33,11 @@ class Fault(Enum):
     MACHINE_CUT_OFF = "machine cut off"
     LEADER_LOST = "leader lost"
 
+    @property
+    def id(self) -> str:
+        """The same in one word, as it stands in the names of tests."""
+        return self.value.replace(" ", "-")
+
 
 COMMANDS = {
     Fault.PROCESS_KILLED: "sudo pkill --signal KILL --full '[r]edis-server .*:'",
