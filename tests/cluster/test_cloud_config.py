@@ -70,6 +70,7 @@ class Booted:
     address: str
     page: Result
     hello: Result
+    web: Result
     greeting: Result
     modes: Result
     names: Result
@@ -119,7 +120,8 @@ def _look(node: Machine, serves: bool) -> Booted:
     return Booted(
         address=node.address,
         page=page or _page(node, NO_PAGE_SECONDS),
-        hello=node.run("systemctl show -P Result hello; docker logs hello"),
+        hello=node.run("systemctl show -p Result -p ActiveState hello; docker logs hello"),
+        web=node.run("systemctl status --no-pager --lines 4 web"),
         greeting=node.run(f"cat {GREETING}"),
         modes=node.run(f"stat -c '%U:%G %a' {GREETING}"),
         names=node.run("hostname; cat /etc/hostname"),
@@ -149,7 +151,7 @@ def test_cloud_init_starts_the_unit(boots: Boots) -> None:
 def test_a_unit_starts_hello_world_at_boot(boots: Boots) -> None:
     """`command: start`."""
     hello = boots.node.hello
-    assert hello.stdout.startswith("success\n"), hello.expected("the unit's success")
+    assert hello.stdout.startswith("Result=success\nActiveState=active\n"), hello.expected("a unit that ran with success")
     assert "Hello from Docker" in hello.stdout, hello.expected("the greeting of a container that nobody started by hand")
 
 
@@ -164,7 +166,7 @@ def test_cloud_init_starts_the_web_server(boots: Boots) -> None:
 def test_the_page_is_served_after_the_boot_alone(boots: Boots) -> None:
     """Before anybody was on the node."""
     page = boots.node.page
-    assert page.stdout.startswith('Hello, "/bar"'), page.expected("the page")
+    assert page.stdout.startswith('Hello, "/bar"'), page.expected(f"the page of this unit:\n{boots.node.web}")
 
 
 @claim("cloud-config.write-files")

@@ -90,19 +90,21 @@ def busybox(node: Machine) -> Iterator[str]:
 
 
 @claim("ip-addresses.container-localhost")
-def test_localhost_is_another_in_each_container(node: Machine, web: str) -> None:
+@pytest.mark.usefixtures("web")
+def test_localhost_is_another_in_each_container(node: Machine) -> None:
     """The web server, with no port published, answers on its container's localhost, and on nobody else's."""
     ask = "curl -sS http://localhost:8080/bar"
     own = node.run(f"docker run --rm --network container:web curl {ask}")
-    assert own.stdout == f'Hello, "/bar" - {web}\n', own.expected("the page in the server's container")
+    assert own.stdout.startswith('Hello, "/bar"'), own.expected("the page in the server's container")
     for elsewhere in (node.run(f"docker run --rm curl {ask}"), node.run(ask)):
         assert elsewhere.rc == REFUSED, elsewhere.expected("nobody on another localhost")
 
 
 @pytest.fixture
-def web(node: Machine) -> Iterator[str]:
+def web(node: Machine) -> Iterator[None]:
     """The web server, reached on its container's network only."""
-    yield start_web(node)
+    start_web(node)
+    yield
     node.run("docker rm -f web")
 
 
