@@ -2,13 +2,8 @@
 
 # fmt: off
 USUAL = frozenset({
-<<<<<<< HEAD
     "boot2docker", "cloudinit", "cluster", "devbox", "discovery", "docker", "docs", "fleet-or-swarm", "git", "nginx", "overlay",
     "redis", "registry", "swarm", "vagrant",
-=======
-    "boot2docker", "cloudinit", "cluster", "devbox", "discovery", "docker", "docs", "git", "overlay", "redis", "registry",
-    "swarm", "vagrant",
->>>>>>> 59a264a (Redis on one node, on two, and what Docker's restart policies do for it)
 })
 # fmt: on
 
