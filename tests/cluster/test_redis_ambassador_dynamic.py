@@ -21,16 +21,16 @@ drilled = pytest.mark.xdist_group("redis-ambassador-dynamic")
 ETCD = "172.17.0.1:4001"
 """etcd as containers reach it: at the address of docker0."""
 KEY = "services/redis"
-LOOK_UP = f"curl -sL http://127.0.0.1:4001/v2/keys/{KEY} | jq -r .node.value"
+LOOK_UP = f"curl -sL http://127.0.0.1:4001/v2/keys/{KEY} | jq -r '.node.nodes[]?.value'"
 AMBASSADOR = f"docker run -d --name dynamic --expose 6379 -e ETCD={ETCD} ambassador dynamic-ambassador {KEY} 6379"
 STARTED = "docker inspect -f '{{.State.Status}} {{.State.StartedAt}} {{.Id}}' dynamic"
+REGISTER = (
+    "docker run -d --name register --network host -v /var/run/docker.sock:/var/run/docker.sock "
+    f"-e KEY=/{KEY} -e LABEL=announced=redis -e PORT=6379 -e TTL={ANNOUNCED_SECONDS} docker-register"
+)
+SERVER = "--label announced=redis -p 6379:6379"
 MOVED_SECONDS = 20
-
-
-def register(address: str) -> str:
-    """The command that starts the register of a node at this address."""
-    mount, told = "-v /var/run/docker.sock:/var/run/docker.sock", f"-e HOST={address} -e TTL={ANNOUNCED_SECONDS} -e ETCD={ETCD}"
-    return f"docker run -d --name register {mount} {told} ambassador docker-register redis 6379 {KEY}"
+LOGS = "if it is not there, see `docker ps -a` and `docker logs register`"
 
 
 def asks(ambassador: str) -> str:
@@ -70,7 +70,7 @@ def followed(the_cluster: Cluster) -> Followed:
 
 def _follow(first: Machine, client: Machine, second: Machine) -> Followed:
     for node in (first, second):
-        do(node, register(node.address))
+        do(node, REGISTER)
     do(client, AMBASSADOR)
     do(client, clients(first.address).replace("redis_ambassador", "static"))
     started, key_before = do(client, STARTED), client.run(LOOK_UP)
@@ -93,7 +93,7 @@ def _follow(first: Machine, client: Machine, second: Machine) -> Followed:
 
 def _serve_and_ask(server: Machine, client: Machine) -> tuple[Result, Result]:
     """A server starts on one node; the key, and what the ambassador leads to, as soon as they tell of it, or at the end."""
-    serve(server, "-p 6379:6379")
+    serve(server, SERVER)
     do(server, f"docker exec redis redis-cli set here {server}")
     key = asked_until(client, LOOK_UP, server.address, MOVED_SECONDS)
     return key, asked_until(client, asks("dynamic"), server.name, MOVED_SECONDS)
@@ -102,9 +102,9 @@ def _serve_and_ask(server: Machine, client: Machine) -> tuple[Result, Result]:
 @drilled
 @claim("redis-ambassador.dynamic-ambassador")
 def test_the_register_keeps_the_servers_address_in_etcd(followed: Followed) -> None:
-    """`docker-register redis 6379 services/redis`: no key before there is a server, and then one without further words."""
-    assert followed.key_before.stdout == "null\n", followed.key_before.expected("no key")
-    assert followed.key_first.stdout.endswith(":6379\n"), followed.key_first.expected("the server's address")
+    """`docker run docker-register`: no key before there is a server, and then one without further words."""
+    assert followed.key_before.stdout == "", followed.key_before.expected("no key")
+    assert followed.key_first.stdout.endswith(":6379\n"), followed.key_first.expected(f"the server's address; {LOGS} on core-01")
 
 
 @drilled
@@ -120,7 +120,7 @@ def test_the_ambassador_leads_where_the_key_says(followed: Followed) -> None:
 def test_both_follow_a_server_that_moves(followed: Followed) -> None:
     """Stopped on one node and started on another: within 20 s of the start the same ambassador leads there."""
     assert followed.key_moved.stdout != followed.key_first.stdout, followed.key_moved.expected(
-        "the address of the server's new node, as its register (`docker logs register` there) ought to keep it"
+        f"the address of the server's new node; {LOGS} on core-03"
     )
     assert followed.dynamic_moved.stdout == "core-03\n", followed.dynamic_moved.expected("the server on core-03")
 
