@@ -105,9 +105,9 @@ class Fleet:
         return [unit for unit, _ in self._list("unit-files", "unit,hash")]
 
     def _states(self, name: str) -> dict[tuple[str, str], tuple[str, str]]:
-        """What the machines say of the service's units: ACTIVE and SUB by the unit's name and the machine's address."""
-        rows = self._list("units", "unit,machine,active,sub")
-        return {(unit, _address(machine)): (active, sub) for unit, machine, active, sub in rows if _belongs(unit, name)}
+        """What the machines that fleet lists say of the service's units: ACTIVE and SUB by the unit's name and the address."""
+        rows = [(unit, _address(at), (active, sub)) for unit, at, active, sub in self._list("units", "unit,machine,active,sub")]
+        return {(unit, address): state for unit, address, state in rows if address and _belongs(unit, name)}
 
     def _addresses(self) -> dict[str, str]:
         """The machines that fleet lists: addresses by fleet's own names for them."""

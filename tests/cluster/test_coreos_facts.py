@@ -9,14 +9,19 @@ from fixtures.claims import as_written, claim
 from testbed.cluster import Cluster
 from testbed.lone_etcd import lone_etcd
 from testbed.machine import Machine
+from testbed.managers import Manager, Service
 from testbed.preparation import USER_DATA
 from testbed.restart import restart
 from testbed.transcript import Result
 from testbed.wait import settled
+from tests.cluster.failover.drill import Drill, Fault
+from tests.cluster.failover.plugin import after
 from tests.cluster.quorum_drill import GROUP, QuorumDrill, status
 
 IMAGE = "pipeline"
 NOT_FOUND = 100
+NAP = Service("nap", "busybox", ("sleep", "1000"))
+PLACED_SECONDS = 30
 DOCKERFILE = "FROM busybox\\nRUN echo built > /result"
 
 
@@ -198,10 +203,11 @@ def test_systemd_itself_applies_the_cloud_config(node: Machine) -> None:
 
 @claim("coreos-facts.systemd-cloud-config")
 @pytest.mark.shared
-def test_a_unit_at_boot_has_applied_the_cloud_config(nodes: tuple[Machine, ...]) -> None:
-    """The units of `user-data` run, and etcd has its settings, on every node."""
+def test_a_unit_at_boot_has_applied_the_cloud_config(nodes: tuple[Machine, ...], the_cluster: Cluster) -> None:
+    """The units of `user-data` run, and etcd has its settings, on every node; fleet's, where its programs are there."""
     wanted = yaml.safe_load(USER_DATA.read_text())["coreos"]
-    units = [unit["name"] for unit in wanted["units"]]
+    absent = "fleet." if the_cluster.manager_name != "fleet" else "none"
+    units = [unit["name"] for unit in wanted["units"] if not unit["name"].startswith(absent)]
     for node in nodes:
         result = node.run("systemctl show -P Result cloud-init-local")
         assert result.stdout.strip() == "success", result.expected("success")
@@ -209,6 +215,25 @@ def test_a_unit_at_boot_has_applied_the_cloud_config(nodes: tuple[Machine, ...])
         assert active.stdout.split() == ["active"] * len(units), active.expected(f"{units} to be active")
         settings = node.run("systemctl show -P Environment etcd2")
         assert f"ETCD_DISCOVERY={wanted['etcd2']['discovery']}" in settings.stdout.split(), settings.expected("user-data's URL")
+
+
+@claim("coreos-facts.fleetd-cluster-manager")
+def test_manager_places_a_service_and_every_node_knows_where(manager: Manager, nodes: tuple[Machine, ...]) -> None:
+    """A service is given to the manager with no machine named; each node is asked where it is."""
+    manager.start(NAP)
+    chosen = settled(lambda: manager.where(NAP.name), bool, seconds=PLACED_SECONDS)
+    assert len(chosen) == 1, f"{manager.name}: expected one machine, but saw {chosen}: {manager.status(NAP.name)}"
+    for node in nodes:
+        told = manager.seen_from(node).where(NAP.name)
+        assert told == chosen, f"{node}: expected {manager.name} to say {chosen}, but it says {told}"
+
+
+@claim("coreos-facts.fleetd-cluster-manager")
+@after(Fault.MACHINE_KILLED)
+def test_manager_starts_a_lost_machines_service_elsewhere(drill: Drill) -> None:
+    """The machine that the manager chose is killed."""
+    managed = drill.managed
+    assert managed.now not in ("", managed.was), managed.expected("another machine to serve")
 
 
 @claim("coreos-facts.promoted-exact-image")

@@ -62,8 +62,11 @@ def _managed(machines: tuple[str, ...]) -> Service:
 
 
 def _by_both(machines: tuple[str, ...]) -> Service:
-    """As the texts' units do it: a process on the machine runs `docker run`; but the container has a policy of its own."""
-    run = f"exec {RUN} --name {BY_BOTH.name} --restart=always redis {_command(BY_BOTH)}"
+    """As the texts' units do it: a process on the machine runs `docker run`; but the container has a policy of its own.
+
+    And a name of its own: fleet's units call theirs by the service's name.
+    """
+    run = f"exec {RUN} --name {BY_BOTH.name}-server --restart=always redis {_command(BY_BOTH)}"
     return Service(BY_BOTH.name, "busybox", ("chroot", "/machine", "sh", "-c", run), volumes=("/:/machine",), machines=machines)
 
 
