@@ -103,17 +103,6 @@ def test_a_replica_on_another_machine_has_all_of_it(drill: Drill) -> None:
     )
 
 
-@claim("fleet.handles-machine-failures")
-@after(Fault.MACHINE_KILLED)
-def test_a_restart_policy_waits_for_its_machine(drill: Drill) -> None:
-    """The same fault, side by side: the manager does not wait for the machine, Docker's policy does."""
-    managed, by_policy = drill.managed, drill.by_policy
-    back = next(event.seconds for event in managed.story.events if event.what == "it is back")
-    assert managed.story.outage is not None, managed.expected("a client that is answered again")
-    assert managed.story.outage < back, managed.expected("an answer before the machine is back")
-    assert by_policy.story.outage is None or by_policy.story.outage > back, by_policy.expected("no answer before it is back")
-
-
 @claim("redis-restart.dangerous-with-coreos")
 @after(Fault.MACHINE_KILLED)
 def test_a_unit_with_a_restart_policy_ends_as_two_that_disagree(drill: Drill) -> None:
