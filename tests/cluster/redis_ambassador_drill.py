@@ -106,7 +106,7 @@ def _drill(server: Machine, client: Machine, third: Machine) -> Chain:
     do(client, "docker run -d --name client --link redis_ambassador:redis redis sleep 600")
     asked_until(client, f"{STAND_IN} ping", "PONG")
     set_by_client = client.run(f"{CLIENT} set k 4711")
-    do(client, "docker run -d --name waiting --link redis_ambassador:redis redis redis-cli -h redis blpop nothing 0")
+    client.run("docker run -d --name waiting --link redis_ambassador:redis redis redis-cli -h redis blpop nothing 0")
     return Chain(
         typed=typed,
         processes=tuple(node.run("docker top redis_ambassador -o pid,args") for node in (server, client)),

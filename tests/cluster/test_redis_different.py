@@ -75,7 +75,7 @@ def _different(server: Machine, client: Machine, third: Machine) -> Different:
     container = do(server, "docker inspect -f '{{.NetworkSettings.IPAddress}}' redis").stdout.strip()
     cli = f"docker exec client timeout 3 redis-cli -h {server.address}"
     pings = tuple(node.run(f"{cli} ping") for node in (client, third))
-    do(client, f"{cli} set written 'on {client}'")
+    client.run(f"{cli} set written 'on {client}'")
     get_on_third_node = third.run(f"{cli} get written")
     by_link = client.run("docker run --rm --link redis:redis redis redis-cli -h redis ping")
     by_container_address = client.run(f"docker exec client timeout 3 redis-cli -h {container} ping")
