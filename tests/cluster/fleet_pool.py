@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 import pytest
 
@@ -19,7 +18,6 @@ from testbed.wait import settled
 
 PORTS = (8081, 8082, 8083)
 SECONDS = 40
-T = TypeVar("T")
 
 # The workshop's commands, and what Docker's swarm mode has in their place.
 LIST_MACHINES = {"fleet": "fleetctl list-machines", "swarm": "docker node ls"}

@@ -8,7 +8,11 @@ from fixtures.claims import claim
 from fixtures.machines import tidied
 from testbed.faults import blocked
 from testbed.machine import Machine
+from testbed.wait import settled
 from tests.cluster.text_units import GREETING, WEB, demand_greeting, installed, page, said
+
+# In the process of test_fleet.py, which holds the same machines, nobody waits for them.
+pytestmark = pytest.mark.xdist_group("fleet-pool")
 
 CANNOT_CONNECT = 7
 UNIT = WEB.but(" web\n", " -v /media/state/shared/:/var/shared/ rbucker/devbox\n")
@@ -66,5 +70,6 @@ def test_kill_ends_the_web_server_at_once_and_for_good(node: Machine) -> None:
     assert killed.rc == 0, killed.expected("exit code 0")
     after = node.run("docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' by-hand")
     assert after.stdout == "exited 137 0\n", after.expected("a container that was killed and not restarted")
-    refused = node.run(f"curl -sS http://{node.address}:8080/bar")
+    ask = f"curl -sS http://{node.address}:8080/bar"
+    refused = settled(lambda: node.run(ask), lambda answer: answer.rc == CANNOT_CONNECT, seconds=2)
     assert refused.rc == CANNOT_CONNECT, refused.expected(f"nobody at the port, so exit code {CANNOT_CONNECT}")
