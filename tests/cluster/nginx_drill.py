@@ -16,27 +16,14 @@ from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import settled
+from tests.cluster.text_units import NGINX_AS_WRITTEN, installed
 
 GROUP = pytest.mark.xdist_group("nginx-drill")
 APP = "http://127.0.0.1:4001/v2/keys/app"
 BAD = "not a server;{"
 WAITING, FIRST, RENEWED, REFUSED = "waiting for", "first configuration made", "configuration renewed", "none that is valid"
 KILLED_SECONDS = 4
-UNIT = """\
-[Unit]
-Description=nginx
-Requires=docker.service
-After=docker.service
-
-[Service]
-EnvironmentFile=/etc/environment
-ExecStart=/usr/bin/docker run --rm --name nginx -p 80:80 -e HOST_IP=${COREOS_PUBLIC_IPV4} nginx
-ExecStop=/usr/bin/docker stop nginx
-Restart=always
-
-[X-Fleet]
-X-Conflicts=nginx.service
-"""
+UNIT = NGINX_AS_WRITTEN.but("marceldegraaf/nginx", "nginx").but("RestartSec=10s\n", "")
 # Tells a client the headers that came with its request.
 ECHO = r"""nc -ll -p 80 -e sh -c 'printf "HTTP/1.0 200 OK\r\n\r\n"; while read -r l && [ ${#l} -gt 1 ]; do echo "$l"; done'"""
 # As the text has it: nginx as a service in the background, and in the foreground a look at its log.
@@ -85,7 +72,7 @@ def nginx_drill(the_cluster: Cluster) -> NginxDrill:
     name = free_node(the_cluster)
     with leased(the_cluster, (name,), Use.ALONE, {QUORUM: Use.SHARED, KEYS: Use.SHARED}) as held:
         node = held[name]
-        with tidied(node), _keys(node), _unit(node):
+        with tidied(node), _keys(node), installed(node, UNIT):
             return _drill(node)
 
 
@@ -159,12 +146,12 @@ def _put(node: Machine, key: str, value: str) -> None:
 def _page(node: Machine, port: int, options: str = "") -> Result:
     """The page, as soon as there is one; else the last answer after seven seconds."""
     ask = f"curl -sSf -m 3 {options} http://{node.address}:{port}/bar"
-    return settled(lambda: node.run(ask), lambda page: page.rc == 0, seconds=7)
+    return settled(lambda: node.run(ask), lambda page: page.rc == 0, seconds=7, every=0.5)
 
 
 def _log(node: Machine, container: str, words: str) -> Result:
     """The container's log, as soon as it has these words; else as it is after twelve seconds."""
-    return settled(lambda: node.run(f"docker logs -t {container}"), lambda log: words in log.output, seconds=12)
+    return settled(lambda: node.run(f"docker logs -t {container}"), lambda log: words in log.output, seconds=12, every=0.5)
 
 
 def _servers(node: Machine, container: str) -> Result:
@@ -178,20 +165,15 @@ def _killed(node: Machine, container: str, port: int) -> Killed:
     node.run(f"docker exec {container} sh -c 'kill $(cat /run/nginx.pid)'")
     there_again = re.compile(r"[0-9a-f]{12}\n200")
     return Killed(
-        before, settled(lambda: node.run(look), lambda now: bool(there_again.match(now.stdout)), seconds=KILLED_SECONDS)
+        before,
+        settled(lambda: node.run(look), lambda now: bool(there_again.match(now.stdout)), seconds=KILLED_SECONDS, every=0.5),
     )
 
 
 @contextmanager
 def _keys(node: Machine) -> Iterator[None]:
-    yield
-    node.run(f"curl -s {APP}?recursive=true -XDELETE")
-
-
-@contextmanager
-def _unit(node: Machine) -> Iterator[None]:
-    """nginx.service is there, for systemd as for fleet; at the end it is stopped and gone."""
-    file = "/run/systemd/system/nginx.service"
-    node.run(f"sudo tee {file} >/dev/null <<'END'\n{UNIT}END\nsudo systemctl daemon-reload")
-    yield
-    node.run(f"sudo systemctl stop nginx; sudo rm {file}; sudo systemctl daemon-reload")
+    """The keys that the drill writes go at the end."""
+    try:
+        yield
+    finally:
+        node.run(f"curl -s {APP}?recursive=true -XDELETE")
