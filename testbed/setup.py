@@ -84,6 +84,8 @@ def make_venv() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_ready():
             return  # another process made it meanwhile
+        if VENV.is_symlink():
+            raise TestbedError(".venv: it is a link, and making it anew would empty another checkout's; remove the link")
         STAMP.unlink(missing_ok=True)
         with step(f"making .venv with Python {sys.version.split()[0]}"):
             run_logged("python -m venv", [base_python(), "-m", "venv", "--clear", str(VENV)], LOG)

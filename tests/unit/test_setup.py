@@ -125,6 +125,15 @@ def test_failed_install_leaves_no_stamp_and_names_its_log(checkout: Path) -> Non
     assert not setup.STAMP.exists()
 
 
+@pytest.mark.usefixtures("checkout")
+def test_venv_that_is_a_link_is_not_emptied(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    setup.VENV.symlink_to(others)
+    with pytest.raises(TestbedError, match="it is a link"):
+        setup.make_venv()
+
+
 def test_error_is_one_line(checkout: Path, done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     def fail(names: list[str]) -> None:
         raise TestbedError(f"install {names}")

@@ -40,7 +40,7 @@ class Scene:
             watching.enter_context(self.servers)
             for answers in self.answers.values():
                 watching.enter_context(answers)
-            wait_until(self._all_wrote, "each server is written to", seconds=START_SECONDS)
+            wait_until(self._begun, "each server runs and is written to", seconds=START_SECONDS)
             yield
 
     def begin(self) -> None:
@@ -97,8 +97,9 @@ class Scene:
             after=", ".join(f"{count} on {machine}" for machine, count in running.items() if count) or "none runs",
         )
 
-    def _all_wrote(self) -> bool:
-        return all(len(client.acknowledged) >= WRITES for client in self.clients.values())
+    def _begun(self) -> bool:
+        counted = all(sum(_of(self.counted, each)) == 1 for each in self.clients)
+        return counted and all(len(client.acknowledged) >= WRITES for client in self.clients.values())
 
     def _of_clients(self, contestant: Contestant) -> Iterator[Event]:
         for when, answer in self.answers[contestant].changes:
