@@ -72,5 +72,6 @@ def as_json(stories: Iterable[Story]) -> list[dict[str, Any]]:
 
 
 def _short(story: Story) -> str:
-    together = f" ({most_servers(story)} servers at one time)" if most_servers(story) > 1 else ""
+    before = [count for seconds, count in story.servers if seconds <= 0]
+    together = f" ({most_servers(story)} servers at one time)" if most_servers(story) > max(before, default=1) else ""
     return f"{story.keeper} {outage(story)}{together}"

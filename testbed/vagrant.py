@@ -16,17 +16,27 @@ ENVIRONMENT = {
     # No look on the internet for a newer Vagrant.
     "VAGRANT_CHECKPOINT_DISABLE": "1",
 }
+VANISHED = "No such object"
+"""What `docker inspect` says of a container that is no more."""
 
 
 def up(name: str | None = None) -> Iterator[str]:
-    """`vagrant up` for one machine, or for all side by side; yields its lines, raises TestbedError with the last ones."""
-    lines: list[str] = []
-    try:
-        for line in _vagrant(stderr=subprocess.STDOUT).up(vm_name=name, stream_output=True):
-            lines.append(line.rstrip())
-            yield lines[-1]
-    except subprocess.CalledProcessError as error:
-        raise TestbedError(f"vagrant up ended with {error.returncode}: {' | '.join(filter(None, lines[-8:]))}") from error
+    """`vagrant up` for one machine, or for all side by side; yields its lines, raises TestbedError with the last ones.
+
+    It is run a second time when it stumbled over a container that somebody else had just removed: to find the ports in use,
+    Vagrant's docker provider lists all of the host's containers, and then inspects each (plugins/providers/docker/driver.rb).
+    """
+    for attempt in (1, 2):
+        lines: list[str] = []
+        try:
+            for line in _vagrant(stderr=subprocess.STDOUT).up(vm_name=name, stream_output=True):
+                lines.append(line.rstrip())
+                yield lines[-1]
+            return
+        except subprocess.CalledProcessError as error:
+            if attempt == 2 or not any(VANISHED in line for line in lines):
+                words = f"vagrant up ended with {error.returncode}: {' | '.join(filter(None, lines[-8:]))}"
+                raise TestbedError(words) from error
 
 
 def ssh_config() -> str:
