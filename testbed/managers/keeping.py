@@ -12,6 +12,7 @@ from testbed.wait import wait_until
 
 START_SECONDS = 40
 STOP_SECONDS = 40
+ANSWER_SECONDS = 5
 
 
 @contextmanager
@@ -54,19 +55,19 @@ def clear(manager: Manager, nodes: Sequence[Machine], services: Sequence[Service
         for node in nodes:
             gone = partial(_none_left, node, service.name)
             wait_until(gone, f"{node}: the containers of {service.name} are gone", seconds=STOP_SECONDS)
-        expired = partial(_not_announced, manager, service)
-        wait_until(expired, f"{service.announced} is gone from etcd", seconds=STOP_SECONDS)
+        if service.announced:
+            # A sidekick that was killed leaves a key that would live on for some seconds.
+            httpx.delete(_keys(manager, service), params={"recursive": "true"}, timeout=ANSWER_SECONDS)
 
 
 def announced(manager: Manager, service: Service) -> dict[str, str]:
     """Where the service's instances say that they are, ADDRESS:PORT by the machine's name, as etcd tells on the asked machine."""
-    url = f"http://{manager.asked.address}:4001/v2/keys{service.announced}"
-    answer = httpx.get(url, params={"recursive": "true"}, timeout=5).json()
+    answer = httpx.get(_keys(manager, service), params={"recursive": "true"}, timeout=ANSWER_SECONDS).json()
     return {key["key"].rpartition("/")[2]: key["value"] for key in answer.get("node", {}).get("nodes", [])}
 
 
-def _not_announced(manager: Manager, service: Service) -> bool:
-    return not service.announced or not announced(manager, service)
+def _keys(manager: Manager, service: Service) -> str:
+    return f"http://{manager.asked.address}:4001/v2/keys{service.announced}"
 
 
 def _none_left(node: Machine, name: str) -> bool:

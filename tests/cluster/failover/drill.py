@@ -1,25 +1,27 @@
 """The six faults, each run once: what clients saw, how many servers ran, what was kept, and how the cluster healed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 
 from fixtures.machines import KEYS, QUORUM, leased
 from testbed import ssh
 from testbed.cluster import Cluster
+from testbed.errors import TestbedError
 from testbed.leases import Use
 from testbed.machine import Machine
+from testbed.managers.keeping import clear, wait_until_running
 from testbed.readiness import wait_for_manager, wait_for_members
 from testbed.restart import healing, wait_until_ready
 from testbed.timeline import RESTART_POLICY, Story, tell
 from testbed.wait import settled, wait_until
-from tests.cluster.failover.contestants import BY_BOTH, BY_POLICY, MANAGED, REPLICA, Contestant, servers
+from tests.cluster.failover.contestants import BY_BOTH, BY_POLICY, MANAGED, REPLICA, Contestant, beside, kept_off, managed
 from tests.cluster.failover.scene import START_SECONDS, Scene
 from tests.cluster.failover.watch import ask, put, readable
 
 RECOVERY_SECONDS = 90
-POLICY_SECONDS = 10
+POLICY_SECONDS = 6
 """So long the drill waits for what Docker's restart policy does, once the machine is there."""
 
 
@@ -39,6 +41,11 @@ class Fault(Enum):
         return self.value.replace(" ", "-")
 
 
+# The same two machines suffer all faults of a stage; the leader is spared until it is to be lost.
+STAGES = (
+    (Fault.PROCESS_KILLED, Fault.CONTAINER_KILLED, Fault.ENGINE_RESTARTED, Fault.MACHINE_KILLED, Fault.MACHINE_CUT_OFF),
+    (Fault.LEADER_LOST,),
+)
 COMMANDS = {
     Fault.PROCESS_KILLED: "sudo pkill --signal KILL --full '[r]edis-server .*:'",
     Fault.CONTAINER_KILLED: "docker kill $(docker ps --quiet --filter ancestor=redis)",
@@ -79,27 +86,45 @@ class Drill:
     """How many of the managed one's writes from before the fault its replica knows."""
 
 
-def run(cluster: Cluster, fault: Fault) -> Drill:
-    """Do to a machine what the fault says, watch, heal it, and return what was seen; the stories are told to the report.
+def run(cluster: Cluster, faults: Sequence[Fault]) -> Iterator[Drill]:
+    """Have two machines suffer these faults, one after the other; yields what was seen of each, and tells it to the report.
 
-    Raises NotHealed when the cluster is not whole again in time.
+    Each fault hits the machine on which the manager's server runs by then, and the other takes over; the third machine goes
+    on serving others. Raises NotHealed when the cluster is not whole again in time.
     """
-    victim, other = _cast(cluster, fault)
-    with leased(cluster, (victim.name, other.name), Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
-        manager = cluster.manager.seen_from(other)
+    pair = _pair(cluster, with_leader=Fault.LEADER_LOST in faults)
+    with leased(cluster, tuple(machine.name for machine in pair), Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
+        manager, service = cluster.manager, managed(*pair)
+        try:
+            with kept_off(pair[1], manager) if Fault.LEADER_LOST in faults else nullcontext():
+                manager.start(service)
+                wait_until_running(manager, service)
+            for fault in faults:
+                yield _suffer(cluster, fault, pair)
+        finally:
+            clear(manager, pair, (service,))
+
+
+def _pair(cluster: Cluster, *, with_leader: bool) -> tuple[Machine, Machine]:
+    leader = cluster.manager.leader()
+    followers = [node for node in cluster.nodes if node.name != leader]
+    return (cluster.machine(leader), followers[0]) if with_leader else (followers[0], followers[1])
+
+
+def _suffer(cluster: Cluster, fault: Fault, pair: tuple[Machine, Machine]) -> Drill:
+    wait_until_running(cluster.manager, managed(*pair))
+    victim, other = sorted(pair, key=lambda machine: machine.name not in cluster.manager.where(MANAGED.name))
+    if fault is Fault.LEADER_LOST and victim is not pair[0]:
+        raise TestbedError(f"{cluster.manager_name} did not put the server on {pair[0]}, which leads it")
+    manager = cluster.manager.seen_from(other)
+    all_of_them = fault is Fault.MACHINE_KILLED
+    with beside(manager, victim, other, all_of_them=all_of_them):
         scene = Scene(cluster, manager, victim, other)
-        with servers(manager, victim, other, all_of_them=fault is Fault.MACHINE_KILLED), scene.watched():
+        with scene.watched():
             drill = _play(scene, fault)
     tell(drill.managed.story)
     tell(drill.by_policy.story)
     return drill
-
-
-def _cast(cluster: Cluster, fault: Fault) -> tuple[Machine, Machine]:
-    """The machine that the fault hits, and the one that is to take over; the third goes on serving other tests."""
-    leader = cluster.manager.leader()
-    followers = [node for node in cluster.nodes if node.name != leader]
-    return (cluster.machine(leader), followers[0]) if fault is Fault.LEADER_LOST else (followers[0], followers[1])
 
 
 def _play(scene: Scene, fault: Fault) -> Drill:
@@ -155,7 +180,9 @@ def _whole_again(scene: Scene) -> float:
 
 
 def _kept(scene: Scene, fault: Fault, contestant: Contestant, keeper: str) -> Kept:
-    running = settled(lambda: scene.running(contestant), lambda seen: sum(seen.values()) == 1, seconds=POLICY_SECONDS)
+    # Docker's policy has had its time; the manager may still have to end a second one.
+    patience = POLICY_SECONDS if contestant is MANAGED else 0
+    running = settled(lambda: scene.running(contestant), lambda seen: sum(seen.values()) == 1, seconds=patience)
     before, last = scene.before(contestant), scene.answers[contestant].changes[-1][1]
     return Kept(
         story=scene.story(fault.value, contestant, keeper),
