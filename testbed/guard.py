@@ -128,8 +128,7 @@ def _of_docker(engine: docker.DockerClient) -> Iterable[str]:
 
 
 def _leaves(node: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    children = node.get("nodes", [])
-    if not children and node.get("key"):
+    if not node.get("dir"):  # an empty directory, which outlives its keys, is nothing that was left
         yield node
-    for child in children:
+    for child in node.get("nodes", []):
         yield from _leaves(child)

@@ -167,7 +167,7 @@ def test_junit_tells_claim_and_form(suite: Suite, workers: tuple[str, ...], pyte
     }
 
 
-def test_tests_run_in_the_order_of_the_chapters(suite: Suite) -> None:
+def test_tests_run_in_the_order_of_the_chapters_and_those_of_the_whole_cluster_last(suite: Suite) -> None:
     page = '@claim("web.page")\ndef test_page(): pass\n'
-    result = suite("--collect-only", "-q", a_web=page, b_etcd=LEADER, c_web=page)
-    result.stdout.re_match_lines([r".*b_etcd.*gone", r".*b_etcd.*leader$", r".*a_web", r".*c_web"], consecutive=True)
+    result = suite("--collect-only", "-q", a_etcd=LEADER, b_web=page, c_web=page)
+    result.stdout.re_match_lines([r".*b_web", r".*c_web", r".*a_etcd.*gone", r".*a_etcd.*leader$"], consecutive=True)
