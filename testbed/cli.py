@@ -29,6 +29,7 @@ CHECK = """Set up whatever is missing, run `pytest -m cluster`, and write report
 The exit code is pytest's. The suite's own options, besides pytest's:"""
 # With these, pytest runs no test.
 LISTINGS = {"--claims", "--collect-only", "--co"}
+TAKE_PATHS = ("--baseline", "--era-binaries")
 VERDICTS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
 
 
@@ -100,11 +101,12 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--baseline FILE` as one: of two, pytest takes FILE for tests, and its folder for the suite's."""
+    """The arguments with `--baseline FILE` and the like as one: of two, pytest takes FILE for tests, its folder for ours."""
     words = list(arguments)
-    while "--baseline" in words[:-1]:
-        place = words.index("--baseline")
-        words[place : place + 2] = [f"--baseline={words[place + 1]}"]
+    for option in TAKE_PATHS:
+        while option in words[:-1]:
+            place = words.index(option)
+            words[place : place + 2] = [f"{option}={words[place + 1]}"]
     return words
 
 

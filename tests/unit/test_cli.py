@@ -1,5 +1,7 @@
 """The command line: what each verb calls, its help, and that every error is one line."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -85,10 +87,13 @@ def test_check_hands_all_its_arguments_to_pytest(called: list[object]) -> None:
 
 
 @pytest.mark.usefixtures("called")
-def test_baseline_is_not_taken_for_tests() -> None:
+@pytest.mark.parametrize("option", cli.TAKE_PATHS)
+def test_path_of_an_option_is_not_taken_for_tests(option: str, tmp_path: Path) -> None:
+    for name in ("fleetd", "fleetctl"):
+        shutil.copy(sys.executable, tmp_path / name)
     with pytest.raises(BecamePytest) as became:
-        cli.main(["check", "-k", "etcd", "--baseline", "old.json", "-x"])
-    assert became.value.args[0][-4:] == ["-k", "etcd", "--baseline=old.json", "-x"]
+        cli.main(["check", "-k", "etcd", option, str(tmp_path), "-x"])
+    assert became.value.args[0][-4:] == ["-k", "etcd", f"{option}={tmp_path}", "-x"]
 
 
 @pytest.mark.usefixtures("called")
