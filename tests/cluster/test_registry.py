@@ -215,6 +215,7 @@ def test_push_sends_the_image_to_a_remote_registry(committed: Committed) -> None
 
 
 @claim("registry.private-takes-storage")
+@pytest.mark.usefixtures("greeting")  # has brought the layers of busybox
 def test_each_layer_takes_storage_once_until_it_is_collected(private: Private) -> None:
     """Three megabytes pushed under two names take three; deleted they stay, until the garbage is collected."""
     one, two = f"{private.host}/one", f"{private.host}/two"
