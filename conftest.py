@@ -13,6 +13,7 @@ pytest_plugins = (
     "fixtures.evidence",
     "fixtures.report",
     "fixtures.gate",
+    "fixtures.sabotage",
     "tests.cluster.failover.plugin",
 )
 

@@ -25,9 +25,16 @@ def blocked(rule: str, *machines: Machine, verdict: str = "DROP") -> Iterator[No
     """Packets that match the rule, as in `INPUT -p tcp --dport 2380`, are dropped on these machines, or REJECTed."""
     with ExitStack() as undo:
         for machine in machines:
-            _demand(machine, f"sudo iptables -I {rule} -j {verdict}")
-            undo.callback(_demand, machine, f"sudo iptables -D {rule} -j {verdict}")
+            demand(machine, f"sudo iptables -I {rule} -j {verdict}")
+            undo.callback(demand, machine, f"sudo iptables -D {rule} -j {verdict}")
         yield
+
+
+def demand(machine: Machine, command: str) -> None:
+    """Run a step of a fault; raises RuntimeError when it fails."""
+    result = machine.run(command)
+    if result.rc != 0:
+        raise RuntimeError(result.expected("exit code 0"))
 
 
 @contextmanager
@@ -35,12 +42,6 @@ def _down(unit: str, machines: tuple[Machine, ...], command: str) -> Iterator[No
     with ExitStack() as undo:
         for machine in machines:
             # A start waits for readiness, and a member without its peers is never ready: queue them all.
-            undo.callback(_demand, machine, f"sudo systemctl start --no-block {unit}")
-            _demand(machine, command)
+            undo.callback(demand, machine, f"sudo systemctl start --no-block {unit}")
+            demand(machine, command)
         yield
-
-
-def _demand(machine: Machine, command: str) -> None:
-    result = machine.run(command)
-    if result.rc != 0:
-        raise RuntimeError(result.expected("exit code 0"))

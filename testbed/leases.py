@@ -15,7 +15,7 @@ from testbed import paths
 
 FOLDER = paths.STATE / "run" / "leases"
 # What this process holds. Closing any descriptor of a file drops the process's record locks on it (fcntl(2)), and leases
-# taken one after the other could wait for each other: so there is no lease within a lease.
+# taken one after the other could wait for each other: so there is no lease within a lease of the same folder.
 HELD: set[Path] = set()
 
 
@@ -32,8 +32,8 @@ def lease(wants: Mapping[str, Use], folder: Path = FOLDER, *, wait: bool = True)
 
     Everybody takes leases in the order of their names, so that two who want the same ones never wait for each other.
     """
-    if HELD:
-        raise RuntimeError(f"{', '.join(wants)}: a lease within a lease, while this process holds {', '.join(map(str, HELD))}")
+    if held_here := [str(file) for file in HELD if file.parent == folder]:
+        raise RuntimeError(f"{', '.join(wants)}: a lease within a lease, while this process holds {', '.join(held_here)}")
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with ExitStack() as held:

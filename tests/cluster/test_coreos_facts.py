@@ -72,7 +72,7 @@ def test_the_cluster_is_its_nodes(quorum: tuple[Machine, ...]) -> None:
     names = sorted(node.name for node in quorum)
     for node in quorum:
         members = node.run("etcdctl member list -w json")
-        seen = sorted(member["name"] for member in members.json()["members"] if not member.get("isLearner"))
+        seen = sorted(member.get("name", "") for member in members.json()["members"] if not member.get("isLearner"))
         assert seen == names, members.expected(f"the members {names}")
 
 

@@ -266,7 +266,7 @@ def test_random_names_go_to_containers(steps: Steps) -> None:
     """`docker build --rm=false .` keeps the containers of the steps, and `docker ps -a` shows their names."""
     names = steps.kept.containers
     assert names, steps.kept.output.expected("containers of single steps")
-    assert all(RANDOM_NAME.fullmatch(name) for name in names), f"expected names like angry_babbage, but saw {sorted(names)}"
+    assert all(map(RANDOM_NAME.fullmatch, names)), steps.kept.output.expected(f"names like angry_babbage, not {sorted(names)}")
 
 
 @claim("dockerfile.final-name-is-alias")

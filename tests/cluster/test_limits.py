@@ -148,8 +148,9 @@ def test_a_container_stands_on_127_layers_at_most(depth: Depth) -> None:
 @depth_drill
 def test_flattened_image_has_one_layer_with_all_the_files(depth: Depth) -> None:
     """`docker export $(docker create IMAGE) | docker import - flat`."""
-    assert depth.flat.layers == 1, f"expected one layer, but the imported image has {depth.flat.layers}"
-    assert depth.flat.files_after == depth.flat.files_before, "expected the same files with the same content after the import"
+    flat, machine = depth.flat, depth.flat.settings.machine
+    assert flat.layers == 1, f"{machine}: expected one layer, but the imported image has {flat.layers}"
+    assert flat.files_after == flat.files_before, f"{machine}: expected the same files with the same content after the import"
 
 
 @claim("limits.flatten")

@@ -160,7 +160,7 @@ def test_a_registry_holds_the_image_and_not_its_dockerfile(private: Private, gre
     """The whole image comes back from it on another node, by the digest that the push told."""
     holds = b"".join(private.blobs("greeting"))
     seen = (GREETING.encode() in holds, SECRET.encode() in holds)
-    assert seen == (True, False), f"{private.host}: expected the greeting without the Dockerfile's comment, but saw {seen}"
+    assert seen == (True, False), f"{private.here}: expected its registry to hold the greeting only, but saw {seen}"
     digest = greeting.pushed.stdout.partition("digest: ")[2].split()[0]
     ran = private.there.run(f"docker run --rm {greeting.name}@{digest}")
     assert ran.stdout == f"{GREETING}\n", ran.expected("the greeting")
@@ -193,8 +193,8 @@ def test_commit_makes_a_local_image_only(private: Private, committed: Committed)
     """The image is there, and the registry whose name it has knows nothing of it."""
     image = private.here.run(f"docker run --rm {committed.name} ls /changed")
     assert image.stdout == "/changed\n", image.expected("an image with the container's change")
-    assert committed.tags_after_commit == "NAME_UNKNOWN", (
-        f"the registry has {committed.tags_after_commit} after {committed.commit}"
+    assert committed.tags_after_commit == "NAME_UNKNOWN", committed.commit.expected(
+        f"nothing in the registry, not {committed.tags_after_commit}"
     )
 
 
@@ -215,6 +215,7 @@ def test_push_sends_the_image_to_a_remote_registry(committed: Committed) -> None
 
 
 @claim("registry.private-takes-storage")
+@pytest.mark.usefixtures("greeting")  # has brought the layers of busybox
 def test_each_layer_takes_storage_once_until_it_is_collected(private: Private) -> None:
     """Three megabytes pushed under two names take three; deleted they stay, until the garbage is collected."""
     one, two = f"{private.host}/one", f"{private.host}/two"
@@ -225,7 +226,9 @@ def test_each_layer_takes_storage_once_until_it_is_collected(private: Private) -
     for name in (one, two):
         private.here.run(f"docker push -q {name}")
         sizes.append(private.size() - before)
-    assert THREE_MB < sizes[0] <= sizes[1] < 1.1 * THREE_MB, f"{private.host}: grew by {sizes} bytes after one and two pushes"
+    assert THREE_MB < sizes[0] <= sizes[1] < 1.1 * THREE_MB, (
+        f"{private.here}: its registry grew by {sizes} bytes after one and two pushes"
+    )
     for repository in ("one", "two"):
         digest = private.get(f"{repository}/manifests/latest").headers["Docker-Content-Digest"]
         httpx.delete(f"http://{private.host}/v2/{repository}/manifests/{digest}").raise_for_status()

@@ -76,6 +76,16 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         wait_until(lambda: is_free({"quorum": Use.ALONE}, tmp_path), "the lease is free", seconds=5)
 
 
+def test_a_lease_within_a_lease_is_refused_in_the_same_folder_only(tmp_path: Path) -> None:
+    """Sabotages have a folder of their own, and their checks' leases come after theirs."""
+    core_01 = {"core-01": Use.ALONE}
+    with lease(core_01, tmp_path / "sabotages"):
+        with lease(core_01, tmp_path) as waited:
+            assert waited is not None
+        with pytest.raises(RuntimeError, match="a lease within a lease"), lease(core_01, tmp_path / "sabotages"):
+            pass
+
+
 def test_the_wait_is_told_in_seconds(tmp_path: Path) -> None:
     with held_elsewhere({"core-01": Use.ALONE}, tmp_path) as let_go:
         started = time.monotonic()

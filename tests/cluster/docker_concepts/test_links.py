@@ -138,7 +138,7 @@ def test_a_link_to_a_stopped_container_is_refused(moved: Moved) -> None:
 @claim("docker-concepts.links-have-behaviors")
 def test_a_link_follows_to_a_new_address_in_etc_hosts(moved: Moved) -> None:
     """/etc/hosts of the client, which ran all the time."""
-    assert moved.new != moved.old, f"web was expected to come back at another address than {moved.old}"
+    assert moved.new != moved.old, moved.hosts.expected(f"web at another address than {moved.old}")
     assert moved.hosts.stdout.startswith(f"{moved.new}\tweb"), moved.hosts.expected(f"web's new address, {moved.new}")
 
 

@@ -1,0 +1,83 @@
+"""The sabotages: for each claim a fault that makes it false, read from `tests/sabotage/<chapter>.yaml` and checked.
+
+A fault is commands on machines, or a change of the commands or constants of the check, or a named context manager.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator, model_validator
+
+from testbed import lined_yaml
+from testbed.errors import TestbedError
+from testbed.register import Text, suggestion
+
+NODE = "node"
+EVERYTHING = ("everything",)
+
+
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
+
+
+class Entry(BaseModel):
+    """One sabotage. The docs of its fields: docs/adding-a-claim.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    claim: Text
+    tests: Names = ()
+    uses: Names = EVERYTHING
+    at: Names = (NODE,)
+    do: Text | None = None
+    undo: Text | None = None
+    until: Text | None = None
+    healed: Text | None = None
+    instead: Mapping[str, str] = {}
+    set: Mapping[str, object] = {}
+    fault: Text | None = None
+    given: Mapping[str, object] = {}
+    says: Names = ()
+
+    @field_validator("uses")
+    @classmethod
+    def _node_or_everything(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value not in (EVERYTHING, (NODE,), ("boot2docker",)):
+            raise ValueError(f"is {', '.join(value)}, so it must be one of node, boot2docker and everything")
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_fault(self) -> "Entry":
+        if not (self.do or self.instead or self.set or self.fault):
+            raise ValueError("there is no fault: give do, instead, set or fault")
+        if self.do and not self.undo:
+            raise ValueError("do without undo")
+        return self
+
+
+def load(file: Path, claims: Collection[str]) -> tuple[Entry, ...]:
+    """Returns the entries of a chapter; raises TestbedError with every mistake: `sabotage/etcd.yaml:3: what is wrong`."""
+    document = lined_yaml.read(file)
+    entries: list[Entry] = []
+    mistakes: list[str] = []
+    for index, data in enumerate(document.data if isinstance(document.data, list) else [document.data]):
+        try:
+            entries.append(Entry.model_validate(data))
+        except ValidationError as error:
+            for each in error.errors():
+                field = ".".join(map(str, each["loc"])) or "entry"
+                place = document.place((index, *each["loc"]))
+                mistakes.append(f"{place}: {field}: {each['msg'].removeprefix('Value error, ')}")
+            continue
+        known = [claim for claim in claims if claim.startswith(f"{file.stem}.")]
+        if (name := entries[-1].claim) not in known:
+            mistakes.append(f"{document.place((index, 'claim'))}: unknown claim '{name}'{suggestion(name, known)}")
+        if name in [entry.claim for entry in entries[:-1]]:
+            mistakes.append(f"{document.place((index, 'claim'))}: {name} stands twice")
+    if mistakes:
+        raise TestbedError("\n".join(mistakes))
+    return tuple(entries)

@@ -1,0 +1,111 @@
+"""The proof that checks can fail, tried on a small suite without machines: its faults are constants that are set."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+Suite = Callable[..., pytest.RunResult]
+Sabotages = Callable[..., pytest.RunResult]
+
+CONFTEST = """
+import pytest
+from testbed import cluster, paths
+
+pytest_plugins = ["fixtures.claims", "fixtures.sabotage"]
+
+def pytest_configure(config):
+    patch = pytest.MonkeyPatch()
+    patch.setattr(cluster, "demand_running", lambda: cluster.Cluster({}, "docker", "swarm", "", 0))
+    patch.setattr(paths, "REPORT", config.rootpath / "report")
+    config.add_cleanup(patch.undo)
+"""
+CHECK = """
+ANSWER, RUNS = "value", []
+
+@pytest.fixture(scope="module")
+def drill():
+    return ANSWER
+
+@claim("etcd.get")
+def test_get(drill):
+    RUNS.append(drill)
+    assert drill == "value", f"core-01: expected value, but saw {drill}"
+"""
+ENTRY = "- {claim: etcd.get, set: {ANSWER: nothing}, says: 'expected value'}"
+
+
+@pytest.fixture
+def sabotages(suite: Suite, pytester: pytest.Pytester) -> Sabotages:
+    """Returns a function that writes the module of the chapter etcd and its sabotages, and runs these."""
+    pytester.makeconftest(CONFTEST)
+    folder = pytester.mkdir("tests/sabotage") if (pytester.path / "tests").exists() else pytester.path
+
+    def run(check: str = CHECK, entries: str = ENTRY, *args: str, chapter: str = "etcd") -> pytest.RunResult:
+        (folder / f"{chapter}.yaml").write_text(entries)
+        return suite("-m", "sabotage", *args, **{chapter: check})
+
+    return run
+
+
+def test_a_check_that_fails_with_the_fault_and_holds_without_is_proven(sabotages: Sabotages, workers: tuple[str, ...]) -> None:
+    result = sabotages(CHECK, ENTRY, *workers)
+    result.assert_outcomes(passed=1, deselected=0 if workers else 1)
+    result.stdout.fnmatch_lines(["tried: 1", "caught: 1", "without an entry yet: 0"])
+
+
+def test_the_tally_is_kept(sabotages: Sabotages, pytester: pytest.Pytester) -> None:
+    sabotages(CHECK.replace("etcd.get", "etcd.here"), "[]")
+    sabotages(CHECK + '@claim("etcd.here")\ndef test_here(): pass\n')
+    found = json.loads((pytester.path / "report" / "sabotage.json").read_text())
+    assert found["without an entry yet"] == ["etcd.here"]
+    assert (found["claims"], found["with a sabotage and a check"], found["caught"]) == (8, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        ('assert drill == "value"', "assert True", "the check holds in spite of the fault"),
+        ("core-01: expected", "expected", "the check's message names no machine"),
+        ("expected value, but", "expected words, but", "the check's message does not say 'expected value'"),
+        (
+            "    assert",
+            "    if drill != 'value': raise OSError('core-01')\n    assert",
+            "not as an assertion of its own: error in",
+        ),
+        ("return ANSWER", "assert ANSWER == 'value', 'core-01'", "not as an assertion of its own: error in its setup"),
+        ("    assert", "    if drill != 'value': pytest.skip()\n    assert", "not as an assertion of its own: skipped"),
+        ("    assert", "    assert len(RUNS) < 2, 'core-01 is broken'\n    assert", "does not hold without the fault: failed"),
+    ],
+)
+def test_what_is_no_proof_is_told(sabotages: Sabotages, was: str, becomes: str, told: str) -> None:
+    result = sabotages(CHECK.replace(was, becomes))
+    result.assert_outcomes(failed=1, deselected=1)
+    result.stdout.fnmatch_lines([f"*{told}*", "not caught: 1 etcd.get"])
+
+
+def test_a_rewritten_command_must_be_one_of_the_checks(sabotages: Sabotages) -> None:
+    result = sabotages(CHECK, "- {claim: etcd.get, set: {ANSWER: nothing}, instead: {docker run: docker ps}}")
+    result.assert_outcomes(failed=1, deselected=1)
+    result.stdout.fnmatch_lines(["*no command of the check has 'docker run': *"])
+
+
+def test_a_claim_that_is_not_checked_here_is_not_tried(sabotages: Sabotages) -> None:
+    check = CHECK.replace("etcd.get", "web.unit")
+    result = sabotages(check, ENTRY.replace("etcd.get", "web.unit"), "-rs", chapter="web")
+    result.stdout.fnmatch_lines(["not tried here: 1 web.unit"])
+    result.stdout.fnmatch_lines(["SKIPPED * not checked here: needs fleet (*"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("- {claim: etcd.gett, set: {A: 1}}", "sabotage/etcd.yaml:1: unknown claim 'etcd.gett'; did you mean 'etcd.get'?"),
+        ("- claim: etcd.get\n  says: x", "sabotage/etcd.yaml:1: entry: there is no fault: give do, instead, set or fault"),
+        ("- claim: etcd.get\n  do: x", "sabotage/etcd.yaml:1: entry: do without undo"),
+        ("- claim: etcd.get\n  set: {A: 1}\n  uses: all", "sabotage/etcd.yaml:3: uses: is all, so it must be one of *"),
+        (f"{ENTRY}\n{ENTRY}", "sabotage/etcd.yaml:2: etcd.get stands twice"),
+    ],
+)
+def test_a_mistake_in_an_entry_is_told_with_its_place(sabotages: Sabotages, entry: str, told: str) -> None:
+    sabotages(CHECK, entry).stdout.fnmatch_lines([told])
