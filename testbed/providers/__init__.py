@@ -36,6 +36,9 @@ class Provider(Protocol):
     def execute(self, name: str, command: str) -> str:
         """What a command prints on a machine, by a way that needs no ssh and no network; for evidence and healing."""
 
+    def processes(self, name: str) -> list[str]:
+        """The command lines of what runs on a machine, as execute sees it but cheaper; none of a machine that is off."""
+
     def remove(self) -> None:
         """Remove every machine of this checkout, also what a killed run left, and all that was made with it."""
 

@@ -85,6 +85,14 @@ class DockerProvider:
         output = container.exec_run(["sh", "-c", command]).output
         return output.decode(errors="replace") if isinstance(output, bytes) else ""
 
+    def processes(self, name: str) -> list[str]:
+        container = self._container(name)
+        if container.status != "running":
+            return []
+        # The host's own ps, so that nothing has to be started in the machine (docker-top(1)).
+        listed = container.top(ps_args="-eo pid,args")["Processes"]
+        return [line[-1] for line in listed]
+
     def remove(self) -> None:
         labels: Filters = {"label": checkout_label()}
         for container in self.engine.containers.list(all=True, filters=labels, ignore_removed=True):

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -148,20 +149,10 @@ def census(cluster: Cluster, machines: Sequence[Machine], ports: Sequence[int]) 
 
     A machine that cannot tell, as it is going off just now, is left out.
     """
-    # The brackets keep the shell that asks from counting itself.
-    command = "; ".join(f"pgrep --count --full '[r]edis-server .*:{port}'" for port in ports)
-    counts = {machine.name: _counts(_said(cluster, machine, command), len(ports)) for machine in machines}
-    return {name: dict(zip(ports, of_machine, strict=True)) for name, of_machine in counts.items() if of_machine}
-
-
-def _counts(said: list[str], wanted: int) -> list[int]:
-    if said[1:3] == ["is", "off"]:
-        return [0] * wanted
-    return list(map(int, said)) if len(said) == wanted and all(map(str.isdigit, said)) else []
-
-
-def _said(cluster: Cluster, machine: Machine, command: str) -> list[str]:
-    try:
-        return cluster.provider.execute(machine.name, command).split()
-    except APIError as error:
-        return [str(error)]
+    seen: Census = {}
+    for machine in machines:
+        with suppress(APIError):
+            lines = cluster.provider.processes(machine.name)
+            servers = [line for line in lines if line.startswith("redis-server ")]
+            seen[machine.name] = {port: sum(line.endswith(f":{port}") for line in servers) for port in ports}
+    return seen
