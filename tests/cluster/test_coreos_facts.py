@@ -203,6 +203,7 @@ def test_systemd_itself_applies_the_cloud_config(node: Machine) -> None:
 
 @claim("coreos-facts.systemd-cloud-config")
 @pytest.mark.shared
+@pytest.mark.usefixtures("quorum")
 def test_a_unit_at_boot_has_applied_the_cloud_config(nodes: tuple[Machine, ...], the_cluster: Cluster) -> None:
     """The units of `user-data` run, and etcd has its settings, on every node; fleet's, where its programs are there."""
     wanted = yaml.safe_load(USER_DATA.read_text())["coreos"]
