@@ -21,6 +21,7 @@ from tests.cluster.failover.scene import START_SECONDS, Scene
 from tests.cluster.failover.watch import ask, put, readable
 
 RECOVERY_SECONDS = 90
+CALM_SECONDS = 20
 POLICY_SECONDS = 6
 """So long the drill waits for what Docker's restart policy does, once the machine is there."""
 
@@ -82,8 +83,8 @@ class Drill:
     """Seconds from the fault's end (of what needs no healing: from the fault) until quorum and manager were whole again."""
     by_both: dict[str, str]
     """What each machine's server of BY_BOTH says at the end of a key that was written while the other machine was lost."""
-    replica: int
-    """How many of the managed one's writes from before the fault its replica knows."""
+    replica: tuple[int, int]
+    """How many writes the managed one's replica had some time before the fault, and how many of these it has at the end."""
 
 
 def run(cluster: Cluster, faults: Sequence[Fault]) -> Iterator[Drill]:
@@ -128,13 +129,12 @@ def _suffer(cluster: Cluster, fault: Fault, pair: tuple[Machine, Machine]) -> Dr
 
 
 def _play(scene: Scene, fault: Fault) -> Drill:
-    _wait_for_replica(scene, fault)
+    copied = _copied(scene) if fault is Fault.MACHINE_KILLED else []
     with _inflicted(scene, fault):
         settled(lambda: scene.recovery(MANAGED), bool, seconds=RECOVERY_SECONDS)
         _write_to_both(scene, fault)
     whole_again = _whole_again(scene)
     settled(lambda: scene.recovery(BY_POLICY), bool, seconds=POLICY_SECONDS)
-    written = scene.clients[MANAGED].acknowledged_before(scene.moment)
     return Drill(
         fault=fault,
         manager=scene.manager.name,
@@ -142,7 +142,7 @@ def _play(scene: Scene, fault: Fault) -> Drill:
         by_policy=_kept(scene, fault, BY_POLICY, RESTART_POLICY),
         whole_again=whole_again,
         by_both=_both(scene) if fault is Fault.MACHINE_KILLED else {},
-        replica=readable(_address(scene.other, REPLICA), written) if fault is Fault.MACHINE_KILLED else 0,
+        replica=(len(copied), readable(_address(scene.other, REPLICA), copied)),
     )
 
 
@@ -180,26 +180,28 @@ def _whole_again(scene: Scene) -> float:
 
 
 def _kept(scene: Scene, fault: Fault, contestant: Contestant, keeper: str) -> Kept:
-    # Docker's policy has had its time; the manager may still have to end a second one.
-    patience = POLICY_SECONDS if contestant is MANAGED else 0
-    running = settled(lambda: scene.running(contestant), lambda seen: sum(seen.values()) == 1, seconds=patience)
+    # Docker's policy has had its time. The manager may still have to end a second server, to which clients went back
+    # when its machine was on the network again and its sidekick announced it anew.
+    patience = CALM_SECONDS if contestant is MANAGED else 0
+    settled(lambda: scene.is_calm(contestant), bool, seconds=patience)
     before, last = scene.before(contestant), scene.answers[contestant].changes[-1][1]
     return Kept(
         story=scene.story(fault.value, contestant, keeper),
         was=before.machine if before else "",
         now=last.machine if last else "",
-        servers=running,
+        servers=scene.running(contestant),
     )
 
 
-def _wait_for_replica(scene: Scene, fault: Fault) -> None:
-    if fault is Fault.MACHINE_KILLED:
-        numbers = scene.clients[MANAGED].acknowledged_before(float("inf"))
+def _copied(scene: Scene) -> list[int]:
+    """The writes that the replica has: it gets each some time after it was acknowledged (redis.io, replication)."""
+    numbers = scene.clients[MANAGED].acknowledged_before(float("inf"))
 
-        def copied() -> bool:
-            return readable(_address(scene.other, REPLICA), numbers) == len(numbers)
+    def there() -> bool:
+        return readable(_address(scene.other, REPLICA), numbers) == len(numbers)
 
-        wait_until(copied, f"{scene.other}: the replica has what was written", seconds=START_SECONDS)
+    wait_until(there, f"{scene.other}: the replica has what was written", seconds=START_SECONDS)
+    return numbers
 
 
 def _write_to_both(scene: Scene, fault: Fault) -> None:

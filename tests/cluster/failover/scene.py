@@ -66,6 +66,12 @@ class Scene:
         """How many servers of the contestant run, by machine."""
         return {machine: ports[contestant.port] for machine, ports in self.count().items()}
 
+    def is_calm(self, contestant: Contestant) -> bool:
+        """Whether one server runs, and it is the one that answers."""
+        last = self.answers[contestant].changes[-1][1]
+        running = self.running(contestant)
+        return last is not None and sum(running.values()) == 1 and running.get(last.machine) == 1
+
     def before(self, contestant: Contestant) -> Answer | None:
         """Who answered last before the fault."""
         return next((answer for when, answer in reversed(self.answers[contestant].changes) if when < self.moment), None)
