@@ -17,6 +17,8 @@ from testbed import images, paths
 from testbed.errors import TestbedError
 from testbed.machine import Machine
 
+KEYS = "keys"
+"""The name of the store's baseline."""
 FOLDER = paths.STATE / "run" / "snapshots"
 
 # Users, running and failed units, unit files, the workshop's paths with owner and mode, and the packet filter.
@@ -72,6 +74,13 @@ def keep_baseline(name: str, lines: Iterable[str]) -> None:
     """Remember `lines` as what belongs on the machine (or in the store) of that name."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(sorted(lines)))
+
+
+def keep_baselines(machines: Iterable[Machine], member: Machine) -> None:
+    """Remember what these machines, and the store of which one is a member, look like now: it is what tests have to leave."""
+    for machine in machines:
+        keep_baseline(machine.name, snapshot(machine))
+    keep_baseline(KEYS, keys(member.address))
 
 
 def difference(name: str, lines: Iterable[str], folder: Path = FOLDER) -> Difference:

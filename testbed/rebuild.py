@@ -14,6 +14,4 @@ def rebuild(cluster: Cluster, say: Say = print) -> None:
         cluster.provider.destroy(node.name)
     preparation.renew_discovery(cluster.services.discovery)
     start(cluster, say)
-    for machine in cluster.machines.values():
-        guard.keep_baseline(machine.name, guard.snapshot(machine))
-    guard.keep_baseline("keys", guard.keys(cluster.nodes[0].address))
+    guard.keep_baselines(cluster.machines.values(), cluster.nodes[0])

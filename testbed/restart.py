@@ -37,8 +37,19 @@ def off(cluster: Cluster, *names: str) -> Iterator[None]:
         for name in names:
             cluster.provider.power_on(name)
         for name in names:
-            with healing():
-                wait_until_ready(cluster.machine(name))
+            wait_until_ready(cluster.machine(name))
+
+
+@contextmanager
+def cut_off(cluster: Cluster, name: str) -> Iterator[None]:
+    """The machine runs, off the cluster's network; at the end it is back there, and ready. Raises NotHealed as `restart` does."""
+    cluster.provider.cut_off(name)
+    ssh.disconnect(name)
+    try:
+        yield
+    finally:
+        cluster.provider.reconnect(name, cluster.machine(name).address)
+        wait_until_ready(cluster.machine(name))
 
 
 @contextmanager
@@ -50,15 +61,16 @@ def healing() -> Iterator[None]:
         raise NotHealed(str(error)) from error
 
 
+@healing()
 def wait_until_ready(machine: Machine) -> None:
     """Return when a machine that is starting, by whatever means, can be worked with as before.
 
-    It then has a new ssh connection and all its services, and the manager counts it in. Raises WaitTimeout naming the machine
+    It then has a new ssh connection and all its services, and the manager counts it in. Raises NotHealed naming the machine
     and the condition.
     """
     ssh.disconnect(machine.name)
     wait_until(lambda: _connects(machine), f"{machine}: answers by ssh", seconds=BOOT_SECONDS, not_yet=(TestbedError,))
-    wait_until(lambda: _has_booted(machine), f"{machine}: has started its units", seconds=BOOT_SECONDS)
+    wait_until(lambda: has_booted(machine), f"{machine}: has started its units", seconds=BOOT_SECONDS)
     readiness.wait_for_machine(machine.name, machine.address)
     cluster = demand_running()
     if machine in cluster.nodes:
@@ -71,6 +83,6 @@ def _connects(machine: Machine) -> bool:
     return True
 
 
-def _has_booted(machine: Machine) -> bool:
+def has_booted(machine: Machine) -> bool:
     """Whether systemd's first transaction is over; it says `degraded` when a unit failed, which is for others to judge."""
     return machine.quietly("systemctl is-system-running").stdout.strip() in ("running", "degraded")

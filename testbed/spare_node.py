@@ -14,10 +14,10 @@ from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.machine import Machine, MachineUnreachable
 from testbed.providers.docker import network_name
+from testbed.restart import BOOT_SECONDS, has_booted
 from testbed.wait import wait_until
 
 FOLDER = paths.STATE / "run" / "spare"
-BOOT_SECONDS = 90
 SSH_CONFIG = """\
 Host {name}
   HostName {address}
@@ -55,11 +55,8 @@ def spare_node(cluster: Cluster, name: str, user_data: str, change: str = ":") -
 
 def wait_until_booted(node: Machine) -> None:
     """Return when its first transaction of units is over, failed ones included; raises WaitTimeout."""
-
-    def booted() -> bool:
-        return node.quietly("systemctl is-system-running").stdout.strip() in ("running", "degraded")
-
-    wait_until(booted, f"{node}: has started its units", seconds=BOOT_SECONDS, not_yet=(MachineUnreachable,))
+    words = f"{node}: has started its units"
+    wait_until(lambda: has_booted(node), words, seconds=BOOT_SECONDS, not_yet=(MachineUnreachable,))
 
 
 def _run(cluster: Cluster, container: str, name: str, change: str) -> list[str]:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fixtures.machines import KEYS, QUORUM, leased
-from testbed import ssh
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
 from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.managers.keeping import clear, wait_until_running
 from testbed.readiness import wait_for_manager, wait_for_members
-from testbed.restart import healing, wait_until_ready
+from testbed.restart import cut_off, healing, off
 from testbed.timeline import RESTART_POLICY, Story, tell
 from testbed.wait import settled, wait_until
 from tests.cluster.failover.contestants import BY_BOTH, BY_POLICY, MANAGED, REPLICA, Contestant, beside, kept_off, managed
@@ -151,25 +150,16 @@ def _inflicted(scene: Scene, fault: Fault) -> Iterator[None]:
     """The fault comes; at the end a machine that was lost is back, and ready."""
     scene.begin()
     scene.happened(fault.value)
-    provider, victim = scene.cluster.provider, scene.victim
     if fault in COMMANDS:
-        victim.run(COMMANDS[fault])
+        scene.victim.run(COMMANDS[fault])
         yield
         scene.end()
         return
-    (provider.cut_off if fault is Fault.MACHINE_CUT_OFF else provider.power_off)(victim.name)
-    ssh.disconnect(victim.name)
-    try:
+    lost = cut_off if fault is Fault.MACHINE_CUT_OFF else off
+    with lost(scene.cluster, scene.victim.name):
         yield
-    finally:
         scene.end()
-        if fault is Fault.MACHINE_CUT_OFF:
-            provider.reconnect(victim.name, victim.address)
-        else:
-            provider.power_on(victim.name)
         scene.happened("it is back")
-        with healing():
-            wait_until_ready(victim)
 
 
 def _whole_again(scene: Scene) -> float:
