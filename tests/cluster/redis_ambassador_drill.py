@@ -9,9 +9,9 @@ from testbed.faults import blocked
 from testbed.leases import Use
 from testbed.machine import DOCKER_PORT, Machine
 from testbed.transcript import Result
-from tests.cluster.docker_concepts.drill import do
 from tests.cluster.redis_restart_drill import kill_process
 from tests.cluster.redis_steps import asked_until, serve
+from tests.cluster.steps import do
 
 AS_TYPED = "docker run -t -i --link redis:redis --name redis_ambassador -p 6379:6379 ambassador"
 SERVERS = AS_TYPED.replace("-t -i", "-d")

@@ -13,8 +13,8 @@ from testbed.machine import Machine
 from testbed.restart import wait_until_ready
 from testbed.transcript import Result
 from testbed.wait import settled
-from tests.cluster.docker_concepts.drill import do
 from tests.cluster.redis_steps import asked_until, serve
+from tests.cluster.steps import do
 
 POLICIES = {
     "plain": "no",

@@ -3,7 +3,7 @@
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import settled
-from tests.cluster.docker_concepts.drill import do
+from tests.cluster.steps import do
 
 SECONDS = 15
 MANY = [str(number) for number in range(1, 101)]

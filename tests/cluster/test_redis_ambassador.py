@@ -5,8 +5,8 @@ import pytest
 from fixtures.claims import as_written, claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
-from tests.cluster.docker_concepts.drill import do
 from tests.cluster.redis_ambassador_drill import Chain, clients, run_drill
+from tests.cluster.steps import do
 
 drilled = pytest.mark.xdist_group("redis-ambassador")
 

@@ -12,9 +12,9 @@ from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.managers import ANNOUNCED_SECONDS
 from testbed.transcript import Result
-from tests.cluster.docker_concepts.drill import do
 from tests.cluster.redis_ambassador_drill import clients
 from tests.cluster.redis_steps import asked_until, serve
+from tests.cluster.steps import do
 
 drilled = pytest.mark.xdist_group("redis-ambassador-dynamic")
 

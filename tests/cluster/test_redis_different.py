@@ -14,8 +14,8 @@ from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.managers import ANNOUNCED_SECONDS
 from testbed.transcript import Result
-from tests.cluster.docker_concepts.drill import do
 from tests.cluster.redis_steps import MANY, asked_until, read_many, serve, write_many
+from tests.cluster.steps import do
 
 pytestmark = pytest.mark.xdist_group("redis-different")
 

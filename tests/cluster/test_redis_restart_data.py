@@ -5,9 +5,9 @@ import pytest
 from fixtures.claims import claim
 from testbed.machine import Machine
 from testbed.transcript import Result
-from tests.cluster.docker_concepts.drill import do
 from tests.cluster.redis_restart_drill import kill_process
 from tests.cluster.redis_steps import MANY, asked_until, read_many, serve, write_many
+from tests.cluster.steps import do
 
 pytestmark = pytest.mark.usefixtures("tidy")
 

@@ -8,8 +8,8 @@ from fixtures.claims import as_written, claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
 from testbed.transcript import Result
-from tests.cluster.docker_concepts.drill import do, nodes_alone
 from tests.cluster.redis_steps import asked_until, serve
+from tests.cluster.steps import do, nodes_alone
 
 drilled = pytest.mark.xdist_group("redis-same")
 

@@ -11,8 +11,9 @@ from testbed.cluster import Cluster
 from testbed.machine import DOCKER_PORT
 from testbed.services import REGISTRY_PORT
 from testbed.transcript import Result
+from tests.cluster.steps import do, nodes_alone
 
-from .drill import do, nodes_alone, private_registry
+from .registry import private_registry
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-commit")
 

@@ -12,8 +12,7 @@ from testbed.faults import stopped
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import wait_until
-
-from .drill import do, nodes_alone
+from tests.cluster.steps import do, nodes_alone
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-containers")
 

@@ -8,8 +8,7 @@ from fixtures.claims import claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
 from testbed.transcript import Result
-
-from .drill import do, nodes_alone
+from tests.cluster.steps import do, nodes_alone
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-cost")
 

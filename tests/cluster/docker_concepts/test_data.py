@@ -9,8 +9,7 @@ from fixtures.claims import as_written, claim
 from testbed.cluster import Cluster
 from testbed.machine import DOCKER_PORT, Machine
 from testbed.transcript import Result
-
-from .drill import do, nodes_alone
+from tests.cluster.steps import do, nodes_alone
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-data")
 

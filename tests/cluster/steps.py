@@ -1,4 +1,4 @@
-"""What the drills of this chapter share: nodes to play on, and steps that have to succeed."""
+"""What drills of several chapters share: nodes to play on, and steps that have to succeed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,16 +25,3 @@ def do(machine: Machine, command: str) -> Result:
     result = machine.run(command)
     assert result.rc == 0, result.expected("exit code 0")
     return result
-
-
-@contextmanager
-def private_registry(registry: str, *nodes: Machine) -> Iterator[str]:
-    """The registry at that host and port, as localhost:5000 of these nodes: their engines trust no other without TLS."""
-    listen = "--unit=private-registry --socket-property=ListenStream=127.0.0.1:5000"
-    try:
-        for node in nodes:
-            do(node, f"sudo systemd-run --quiet {listen} /lib/systemd/systemd-socket-proxyd {registry}")
-        yield "localhost:5000"
-    finally:
-        for node in nodes:
-            do(node, "sudo systemctl stop 'private-registry.*'")
