@@ -25,6 +25,12 @@ def end_ours() -> None:
         _signal_ours(signal.SIGKILL)
 
 
+def lives(pid: int) -> bool:
+    """Whether the process runs: it is there, and is not a zombie that its parent has yet to wait for."""
+    state, _ = _stat(pid)
+    return state not in ("", "Z")
+
+
 def ours() -> Iterator[int]:
     """The ids of this checkout's processes, without this one, its parents, and its children, which it looks after itself."""
     mark = f"{VARIABLE}={paths.checkout_id()}".encode()
@@ -36,12 +42,18 @@ def ours() -> Iterator[int]:
 
 
 def _signal_ours(number: signal.Signals) -> None:
-    for pid in list(ours()):
+    signalled = list(ours())
+    for pid in signalled:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             continue  # it ended by itself since it was listed
-    wait_until(lambda: not list(ours()), "this checkout's processes end", seconds=GRACE_SECONDS)
+    wait_until(lambda: _ended(signalled), "this checkout's processes end", seconds=GRACE_SECONDS)
+
+
+def _ended(signalled: list[int]) -> bool:
+    """Whether none is left, told by the id too: one that is ending loses its environment a moment before it is gone."""
+    return not any(map(lives, signalled)) and not list(ours())
 
 
 def _environment(folder: Path) -> list[bytes]:
@@ -56,9 +68,14 @@ def _lineage(pid: int) -> list[int]:
     lineage = []
     while pid > 0:
         lineage.append(pid)
-        try:
-            status = Path(f"/proc/{pid}/stat").read_text()
-        except (ProcessLookupError, FileNotFoundError):
-            break
-        pid = int(status.rpartition(")")[2].split()[1])
+        _, pid = _stat(pid)
     return lineage
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """The process's state and its parent's id, by proc(5)'s stat; "" and 0 when it is gone."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (ProcessLookupError, FileNotFoundError):
+        return "", 0
+    return state, int(parent)

@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from testbed import paths, processes
+from testbed.processes import lives
 
 SLEEP = [sys.executable, "-c", "import signal, sys; print('up', flush=True); signal.pause()"]
 STUBBORN = [
@@ -37,14 +37,6 @@ def started(command: list[str], checkout: str) -> Iterator[int]:
         yield pid
         if lives(pid):
             os.kill(pid, signal.SIGKILL)
-
-
-def lives(pid: int) -> bool:
-    """Whether the process is there, and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture
