@@ -13,7 +13,7 @@ pytest_plugins = (
     "fixtures.evidence",
     "fixtures.report",
     "fixtures.gate",
-    "fixtures.sabotage",
+    "fixtures.sabotage.plugin",
     "tests.cluster.failover.plugin",
 )
 

@@ -6,6 +6,7 @@ Only the standard library is imported up here, so that help and `doctor` work be
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -94,10 +95,14 @@ def check(arguments: argparse.Namespace) -> int:
     if LISTINGS & set(arguments.raw):
         become_pytest(arguments.raw)
     make_ready(arguments.options)
+    become_pytest(into_report(arguments.raw))
+
+
+def into_report(arguments: Sequence[str]) -> list[str]:
+    """pytest's arguments for a check; the report of the one before is gone."""
     shutil.rmtree(paths.REPORT, ignore_errors=True)
     paths.REPORT.mkdir()
-    results = [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results"]
-    become_pytest([*results, *joined(arguments.raw)])
+    return [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results", *joined(arguments)]
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -111,10 +116,23 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def test(arguments: argparse.Namespace) -> int:
-    from testbed import stages
+    """The exit code is that of the first part that fails. The sabotages have the cluster that the check brought up."""
+    from testbed import cluster, stages
 
-    failed = stages.run()
-    return failed if failed else check(arguments)
+    if LISTINGS & set(arguments.raw):
+        become_pytest(arguments.raw)
+    if failed := stages.run():
+        return failed
+    make_ready(arguments.options)
+    leave = arguments.options.keep == "always" or cluster.running() is not None
+    try:
+        failed = run_pytest("cluster", [*into_report(arguments.raw), "--keep=always"])
+        failed = failed or run_pytest("sabotage", joined(arguments.raw))
+        leave = leave or bool(failed and arguments.options.keep == "on-failure")
+    finally:
+        if not leave:
+            cluster.down()
+    return failed
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -186,7 +204,16 @@ def make_ready(options: Options) -> None:
 def become_pytest(arguments: Sequence[str]) -> NoReturn:
     """Replace this process, so that Ctrl-C, the exit code and the terminal are pytest's alone."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", "-m", "cluster", *arguments])
+    os.execv(sys.executable, _pytest("cluster", arguments))
+
+
+def run_pytest(mark: str, arguments: Sequence[str]) -> int:
+    """The exit code of pytest for the tests of that mark."""
+    return subprocess.run(_pytest(mark, arguments), check=False).returncode
+
+
+def _pytest(mark: str, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-m", mark, *arguments]
 
 
 @dataclass(frozen=True)
@@ -202,7 +229,9 @@ class Verb:
 
 VERBS = {
     "check": Verb(check, "set up what is missing, then check every claim", CHECK, for_pytest=True),
-    "test": Verb(test, "style, types and unit tests of the suite itself, then check", for_pytest=True),
+    "test": Verb(
+        test, "style, types and unit tests of the suite, then check, then the proof that checks can fail", for_pytest=True
+    ),
     "doctor": Verb(doctor, "say what this machine has and lacks, and what to do; changes nothing"),
     "up": Verb(up, "bring the cluster up and leave it running; pytest then uses it"),
     "prepare": Verb(prepare, "make all that machines are made from, for `vagrant up` by hand"),

@@ -3,7 +3,7 @@
 A fault is commands on machines, or a change of the commands or constants of the check, or a named context manager.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +30,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     claim: Text
+    together: Text | None = None
     tests: Names = ()
     uses: Names = EVERYTHING
     at: Names = (NODE,)
@@ -59,25 +60,43 @@ class Entry(BaseModel):
         return self
 
 
+def uses(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """What the faults and checks of entries that are put in together use."""
+    several = {entry.uses for entry in entries}
+    return several.pop() if len(several) == 1 else EVERYTHING
+
+
 def load(file: Path, claims: Collection[str]) -> tuple[Entry, ...]:
     """Returns the entries of a chapter; raises TestbedError with every mistake: `sabotage/etcd.yaml:3: what is wrong`."""
     document = lined_yaml.read(file)
+    known = [claim for claim in claims if claim.startswith(f"{file.stem}.")]
     entries: list[Entry] = []
     mistakes: list[str] = []
     for index, data in enumerate(document.data if isinstance(document.data, list) else [document.data]):
         try:
-            entries.append(Entry.model_validate(data))
+            entry = Entry.model_validate(data)
         except ValidationError as error:
             for each in error.errors():
                 field = ".".join(map(str, each["loc"])) or "entry"
                 place = document.place((index, *each["loc"]))
                 mistakes.append(f"{place}: {field}: {each['msg'].removeprefix('Value error, ')}")
-            continue
-        known = [claim for claim in claims if claim.startswith(f"{file.stem}.")]
-        if (name := entries[-1].claim) not in known:
-            mistakes.append(f"{document.place((index, 'claim'))}: unknown claim '{name}'{suggestion(name, known)}")
-        if name in [entry.claim for entry in entries[:-1]]:
-            mistakes.append(f"{document.place((index, 'claim'))}: {name} stands twice")
+        else:
+            mistakes += [f"{document.place((index, 'claim'))}: {mistake}" for mistake in _mistakes(entry, entries, known)]
+            entries.append(entry)
     if mistakes:
         raise TestbedError("\n".join(mistakes))
     return tuple(entries)
+
+
+def _mistakes(entry: Entry, before: Sequence[Entry], known: Sequence[str]) -> Iterator[str]:
+    """What is wrong with an entry that comes after others."""
+    if entry.claim not in known:
+        yield f"unknown claim '{entry.claim}'{suggestion(entry.claim, known)}"
+    if entry.claim in [other.claim for other in before]:
+        yield f"{entry.claim} stands twice"
+    for other in before:
+        if entry.together and other.together == entry.together:
+            for mine, its in ((entry.instead, other.instead), (entry.set, other.set)):
+                for name in mine.keys() & its.keys():
+                    if mine[name] != its[name]:
+                        yield f"together with {other.claim}, which has something else for '{name}'"

@@ -12,7 +12,7 @@ CONFTEST = """
 import pytest
 from testbed import cluster, paths
 
-pytest_plugins = ["fixtures.claims", "fixtures.sabotage"]
+pytest_plugins = ["fixtures.claims", "fixtures.sabotage.plugin"]
 
 def pytest_configure(config):
     patch = pytest.MonkeyPatch()
@@ -35,6 +35,30 @@ def test_get(drill):
 ENTRY = "- {claim: etcd.get, set: {ANSWER: nothing}, says: 'expected value'}"
 
 
+TWO_CHECKS = """
+ONE, OTHER, RUNS = "first", "second", []
+
+@pytest.fixture(scope="module")
+def drill():
+    RUNS.append(1)
+    return ONE, OTHER
+
+@claim("etcd.get")
+def test_get(drill):
+    assert len(RUNS) < 3, "the drill runs once with the faults and once without"
+    assert drill[0] == "first", f"core-01: expected first, but saw {drill}"
+
+@claim("etcd.here")
+def test_here(drill):
+    assert len(RUNS) < 3, "the drill runs once with the faults and once without"
+    assert drill[1] == "second", f"core-01: expected second, but saw {drill}"
+"""
+TWO_ENTRIES = """
+- {claim: etcd.get, together: both, set: {ONE: nothing}, says: 'expected first'}
+- {claim: etcd.here, together: both, set: {OTHER: nothing}, says: 'expected second'}
+"""
+
+
 @pytest.fixture
 def sabotages(suite: Suite, pytester: pytest.Pytester) -> Sabotages:
     """Returns a function that writes the module of the chapter etcd and its sabotages, and runs these."""
@@ -50,7 +74,7 @@ def sabotages(suite: Suite, pytester: pytest.Pytester) -> Sabotages:
 
 def test_a_check_that_fails_with_the_fault_and_holds_without_is_proven(sabotages: Sabotages, workers: tuple[str, ...]) -> None:
     result = sabotages(CHECK, ENTRY, *workers)
-    result.assert_outcomes(passed=1, deselected=0 if workers else 1)
+    result.assert_outcomes(passed=2, deselected=0 if workers else 1)
     result.stdout.fnmatch_lines(["tried: 1", "caught: 1", "without an entry yet: 0"])
 
 
@@ -73,20 +97,54 @@ def test_the_tally_is_kept(sabotages: Sabotages, pytester: pytest.Pytester) -> N
             "    if drill != 'value': raise OSError('core-01')\n    assert",
             "not as an assertion of its own: error in",
         ),
-        ("return ANSWER", "assert ANSWER == 'value', 'core-01'", "not as an assertion of its own: error in its setup"),
+        (
+            "return ANSWER",
+            "assert ANSWER == 'value', 'core-01'\n    return ANSWER",
+            "not as an assertion of its own: error in its setup",
+        ),
         ("    assert", "    if drill != 'value': pytest.skip()\n    assert", "not as an assertion of its own: skipped"),
-        ("    assert", "    assert len(RUNS) < 2, 'core-01 is broken'\n    assert", "does not hold without the fault: failed"),
     ],
 )
 def test_what_is_no_proof_is_told(sabotages: Sabotages, was: str, becomes: str, told: str) -> None:
     result = sabotages(CHECK.replace(was, becomes))
-    result.assert_outcomes(failed=1, deselected=1)
+    result.assert_outcomes(failed=1, passed=1, deselected=1)
     result.stdout.fnmatch_lines([f"*{told}*", "not caught: 1 etcd.get"])
+
+
+def test_a_check_that_does_not_hold_without_the_fault_proves_nothing(sabotages: Sabotages, workers: tuple[str, ...]) -> None:
+    check = CHECK.replace("    assert", "    assert drill != 'value', 'core-01 is broken'\n    assert")
+    result = sabotages(check, ENTRY, *workers)
+    result.assert_outcomes(failed=1, passed=1, deselected=0 if workers else 1)
+    result.stdout.fnmatch_lines(["*test_get: failed: core-01 is broken", "*", "caught: 0", "does not hold *: 1 etcd.get"])
+
+
+def test_faults_that_are_put_in_together_share_a_drill(sabotages: Sabotages, workers: tuple[str, ...]) -> None:
+    result = sabotages(TWO_CHECKS, TWO_ENTRIES, *workers)
+    result.assert_outcomes(passed=3, deselected=0 if workers else 2)
+    result.stdout.fnmatch_lines(["tried: 2", "caught: 2"])
+
+
+def test_of_two_put_in_together_each_must_be_noticed(sabotages: Sabotages) -> None:
+    result = sabotages(TWO_CHECKS.replace("drill[1] ==", "'second' =="), TWO_ENTRIES)
+    result.assert_outcomes(passed=2, failed=1, deselected=2)
+    result.stdout.fnmatch_lines(["etcd.here: the check holds in spite of the fault: *", "caught: 1", "not caught: 1 etcd.here"])
+
+
+def test_what_is_chosen_is_tried_with_and_without_its_fault(sabotages: Sabotages) -> None:
+    result = sabotages(TWO_CHECKS, TWO_ENTRIES, "-k", "etcd.here", "-v")
+    result.assert_outcomes(passed=2, deselected=3)
+    result.stdout.fnmatch_lines(["*etcd.yaml::etcd*here PASSED*", "*etcd.yaml::etcd: without the faults PASSED*"])
+
+
+def test_what_takes_all_machines_comes_after_what_takes_one(sabotages: Sabotages) -> None:
+    entries = TWO_ENTRIES.replace("together: both, ", "").replace("etcd.here,", "etcd.here, uses: node,")
+    result = sabotages(TWO_CHECKS, entries, "--collect-only", "-q")
+    result.stdout.fnmatch_lines(["*::etcd.here", "*::etcd.get", "*::etcd: without the faults"])
 
 
 def test_a_rewritten_command_must_be_one_of_the_checks(sabotages: Sabotages) -> None:
     result = sabotages(CHECK, "- {claim: etcd.get, set: {ANSWER: nothing}, instead: {docker run: docker ps}}")
-    result.assert_outcomes(failed=1, deselected=1)
+    result.assert_outcomes(failed=1, passed=1, deselected=1)
     result.stdout.fnmatch_lines(["*no command of the check has 'docker run': *"])
 
 
@@ -105,6 +163,7 @@ def test_a_claim_that_is_not_checked_here_is_not_tried(sabotages: Sabotages) -> 
         ("- claim: etcd.get\n  do: x", "sabotage/etcd.yaml:1: entry: do without undo"),
         ("- claim: etcd.get\n  set: {A: 1}\n  uses: all", "sabotage/etcd.yaml:3: uses: is all, so it must be one of *"),
         (f"{ENTRY}\n{ENTRY}", "sabotage/etcd.yaml:2: etcd.get stands twice"),
+        (TWO_ENTRIES.replace("OTHER", "ONE").replace("nothing", "1", 1), "*:3: together with etcd.get, which has * for 'ONE'"),
     ],
 )
 def test_a_mistake_in_an_entry_is_told_with_its_place(sabotages: Sabotages, entry: str, told: str) -> None:
