@@ -193,10 +193,11 @@ def report(_: argparse.Namespace) -> int:
 
 def make_ready(options: Options) -> None:
     """Start the engine, run the preflight and build the images. Raises TestbedError with the first thing in the way."""
-    from testbed import dockerd, images, preflight, processes
+    from testbed import cluster, dockerd, images, preflight, processes
 
     processes.mark()
     dockerd.ensure()
+    cluster.found(say)
     preflight.demand(options)
     images.ensure(say)
 

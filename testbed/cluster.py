@@ -82,6 +82,24 @@ def demand_running() -> Cluster:
     return cluster
 
 
+def found(say: Say) -> Cluster | None:
+    """The cluster that is up, or None; one that is off as a whole, as after a restart of the host, is taken down first.
+
+    Raises TestbedError when some of its machines are off.
+    """
+    cluster = running()
+    if cluster is None:
+        return None
+    off = [name for name in cluster.machines if not cluster.provider.is_on(name)]
+    if len(off) == len(cluster.machines):
+        say("the cluster that was up is off, as after a restart of the host; it is made anew")
+        down()
+        return None
+    if off:
+        raise TestbedError(f"{', '.join(off)}: off; start them with vagrant up, or take the cluster down with ./cododemo down")
+    return cluster
+
+
 def demand_manager(cluster: Cluster, options: Options) -> None:
     """Raise TestbedError when the cluster that is up has another manager than was asked for."""
     if options.asks_for_manager and options.manager_name != cluster.manager_name:
@@ -96,7 +114,7 @@ def up(options: Options, say: Say = print) -> Cluster:
 
     Raises TestbedError, after gathering the machines' journals in report/journals, when it does not come up.
     """
-    if running() is not None:
+    if found(say) is not None:
         raise TestbedError("a cluster of this checkout is up already; take it down with ./cododemo down")
     preparation.demand_inputs(options)
     down()

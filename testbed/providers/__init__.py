@@ -18,6 +18,9 @@ class Provider(Protocol):
     def ssh_config(self) -> str:
         """An ssh configuration with a Host block a machine."""
 
+    def is_on(self, name: str) -> bool:
+        """Whether a machine is switched on; one that is not there is not."""
+
     def power_off(self, name: str) -> None:
         """Switch a machine off without a goodbye to its processes; one that is off stays off."""
 

@@ -12,6 +12,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from testbed import paths, vagrant
+from testbed.engine import info
 from testbed.wait import wait_until
 
 CHECKOUT_LABEL = "cododemo.checkout"
@@ -44,6 +45,7 @@ class DockerProvider:
 
     @cached_property
     def engine(self) -> docker.DockerClient:
+        info()  # raises in one line where nothing answers
         return docker.from_env()
 
     @cached_property
@@ -58,6 +60,9 @@ class DockerProvider:
 
     def ssh_config(self) -> str:
         return vagrant.ssh_config()
+
+    def is_on(self, name: str) -> bool:
+        return bool(self.engine.containers.list(filters=self._labels(name)))
 
     def power_off(self, name: str) -> None:
         container = self._container(name)
