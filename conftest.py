@@ -14,7 +14,7 @@ pytest_plugins = (
     "fixtures.report",
     "fixtures.gate",
     "fixtures.sabotage.plugin",
-    "tests.cluster.failover.plugin",
+    "tests.cluster.background.plugin",
 )
 
 

@@ -4,7 +4,9 @@ A snapshot is a set of lines; its difference to the machine's state after bring-
 """
 
 import json
+import shlex
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +18,21 @@ from docker.errors import APIError
 from testbed import images, paths
 from testbed.errors import TestbedError
 from testbed.machine import Machine
+from testbed.plain_http import HTTP
 
 KEYS = "keys"
 """The name of the store's baseline."""
 FOLDER = paths.STATE / "run" / "snapshots"
 
-# Users, running and failed units, unit files, the workshop's paths with owner and mode, and the packet filter.
-SYSTEM = (
-    "getent passwd | sed 's/^/user /'; getent group | sed 's/^/group /'; "
+# Users, running and failed units, unit files, the workshop's paths with owner and mode, and the packet filter. As root at once,
+# because each sudo is three lines of the journal.
+SYSTEM = "sudo sh -c " + shlex.quote(
+    "sed 's/^/user /' /etc/passwd; sed 's/^/group /' /etc/group; "
     "systemctl list-units --plain --no-legend --type=service,socket,timer --state=active,failed "
     "| awk '{print \"unit\", $1, $3}'; "
-    "sudo find /media /home /opt /etc/systemd/system /run/systemd/system /etc/docker /root /var/shared "
+    "find /media /home /opt /etc/systemd/system /run/systemd/system /etc/docker /root /var/shared "
     "-printf 'file %p %y %m %u:%g\\n' 2>/dev/null; "
-    "sudo iptables -S INPUT | sed 's/^/iptables /'; sudo iptables -S OUTPUT | sed 's/^/iptables /'"
+    "iptables -S | sed -En 's/^-[AP] (INPUT|OUTPUT) /iptables &/p'"
 )
 # What systemd and docker's own work bring and take on their own; etcd's members belong to the lease of the quorum.
 PASSING = ("unit systemd-tmpfiles-clean.service", "unit run-docker-runtime", "unit logrotate", "unit etcd2.service")
@@ -56,15 +60,17 @@ class Difference:
 
 def snapshot(machine: Machine) -> list[str]:
     """What there is on a machine, as sorted lines."""
-    system = machine.quietly(SYSTEM).stdout.splitlines()
-    lines = [line for line in system if not line.startswith(PASSING)]
-    return sorted([*lines, *_of_docker(machine.docker)])
+    with ThreadPoolExecutor(1) as beside:
+        containers = beside.submit(lambda: list(_of_docker(machine.docker)))
+        system = machine.quietly(SYSTEM).stdout.splitlines()
+        lines = [line for line in system if not line.startswith(PASSING)]
+        return sorted([*lines, *containers.result()])
 
 
 def keys(address: str) -> list[str]:
     """The keys that etcd holds, as lines; hidden ones (fleet's, say) are not listed. Raises TestbedError without a quorum."""
     everything = {"recursive": "true", "quorum": "true"}  # a member that was away may not yet know of all
-    answer = httpx.get(f"http://{address}:2379/v2/keys/", params=everything, timeout=20).json()
+    answer = HTTP.get(f"http://{address}:2379/v2/keys/", params=everything, timeout=20).json()
     if "node" not in answer:
         raise TestbedError(f"etcd at {address} does not list its keys, but says {answer}")
     return sorted(f"key {node['key']}" for node in _leaves(answer["node"]))
@@ -107,7 +113,7 @@ def clean(machine: Machine, found: Difference) -> None:
 def clean_keys(address: str, found: Difference) -> None:
     """Delete the keys that were left."""
     for line in found.left:
-        httpx.delete(f"http://{address}:2379/v2/keys{line.removeprefix('key ')}", params={"recursive": "true"}, timeout=20)
+        HTTP.delete(f"http://{address}:2379/v2/keys{line.removeprefix('key ')}", params={"recursive": "true"}, timeout=20)
 
 
 def _remove(remove: Any, name: str) -> None:

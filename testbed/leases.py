@@ -14,6 +14,7 @@ from fasteners import InterProcessLock, InterProcessReaderWriterLock
 from testbed import paths
 
 FOLDER = paths.STATE / "run" / "leases"
+OF_ALL_NODES = ("keys", "quorum")
 # What this process holds. Closing any descriptor of a file drops the process's record locks on it (fcntl(2)), and leases
 # taken one after the other could wait for each other: so there is no lease within a lease of the same folder.
 HELD: set[Path] = set()
@@ -30,17 +31,22 @@ class Use(Enum):
 def lease(wants: Mapping[str, Use], folder: Path = FOLDER, *, wait: bool = True) -> Iterator[float | None]:
     """Hold all `wants` (by name) at once; gives the seconds waited for them, or None when `wait` is off and one is taken.
 
-    Everybody takes leases in the order of their names, so that two who want the same ones never wait for each other.
+    Everybody takes leases in one order, so that two who want the same ones never wait for each other: first what belongs to
+    all nodes, so that nobody holds a node while he waits for the quorum; then by name.
     """
     if held_here := [str(file) for file in HELD if file.parent == folder]:
         raise RuntimeError(f"{', '.join(wants)}: a lease within a lease, while this process holds {', '.join(held_here)}")
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with ExitStack() as held:
-        taken = all(_take(held, folder / name, wants[name], wait) for name in sorted(wants))
+        taken = all(_take(held, folder / name, wants[name], wait) for name in sorted(wants, key=_place))
         if not taken:
             held.close()
         yield time.monotonic() - started if taken else None
+
+
+def _place(name: str) -> tuple[bool, str]:
+    return name not in OF_ALL_NODES, name
 
 
 def _take(held: ExitStack, file: Path, use: Use, wait: bool) -> bool:

@@ -1,7 +1,7 @@
 """A machine of the testbed: commands over ssh, and its Docker engine over TCP."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -75,6 +75,10 @@ class Machine:
         except RuntimeError as error:
             raise MachineUnreachable(f"{self.name}: ssh failed for `{command}`: {error}") from error
         return Result(self.name, command, seen.rc, seen.stdout, seen.stderr, time.monotonic() - started)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Another process of the run makes connections of its own."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __str__(self) -> str:
         return self.name

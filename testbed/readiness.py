@@ -9,6 +9,7 @@ import httpx
 from testbed.errors import TestbedError
 from testbed.machine import Machine
 from testbed.managers import Manager, ManagerError
+from testbed.plain_http import HTTP
 from testbed.wait import wait_until
 
 ENGINE_SECONDS = 120
@@ -19,12 +20,12 @@ NOT_YET = (httpx.TransportError, ValueError, KeyError)
 
 def engine_answers(address: str) -> bool:
     """Whether the Docker engine at `address` answers on TCP."""
-    return httpx.get(f"http://{address}:2375/_ping", timeout=2).text == "OK"
+    return HTTP.get(f"http://{address}:2375/_ping", timeout=2).text == "OK"
 
 
 def etcd_healthy(address: str) -> bool:
     """Whether the etcd member at `address` says that it is healthy, which it is only with a quorum (etcd 3.4, /health)."""
-    return str(httpx.get(f"http://{address}:2379/health", timeout=2).json()["health"]) == "true"
+    return str(HTTP.get(f"http://{address}:2379/health", timeout=2).json()["health"]) == "true"
 
 
 def wait_for_members(*members: Machine) -> None:

@@ -14,6 +14,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from testbed import paths
 from testbed.errors import TestbedError
+from testbed.plain_http import HTTP
 from testbed.providers.docker import CHECKOUT_LABEL, network_name
 from testbed.wait import wait_until
 
@@ -61,7 +62,7 @@ def start(image: str, subnet: IPv4Network, registry_port: int) -> Services:
 
     def answering() -> bool:
         urls = f"{services.registry}/v2/", f"{services.discovery}/health"
-        return all(httpx.get(url, timeout=2).is_success for url in urls)
+        return all(HTTP.get(url, timeout=2).is_success for url in urls)
 
     wait_until(answering, "services: registry and discovery answer", seconds=START_SECONDS, not_yet=(httpx.TransportError,))
     return services

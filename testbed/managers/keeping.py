@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-import httpx
-
 from testbed.machine import Machine
 from testbed.managers import SERVICE_LABEL, SIDEKICK, Manager, Service, Spread
+from testbed.plain_http import HTTP
 from testbed.wait import wait_until
 
 START_SECONDS = 40
@@ -57,12 +56,12 @@ def clear(manager: Manager, nodes: Sequence[Machine], services: Sequence[Service
             wait_until(gone, f"{node}: the containers of {service.name} are gone", seconds=STOP_SECONDS)
         if service.announced:
             # A sidekick that was killed leaves a key that would live on for some seconds.
-            httpx.delete(_keys(manager, service), params={"recursive": "true"}, timeout=ANSWER_SECONDS)
+            HTTP.delete(_keys(manager, service), params={"recursive": "true"}, timeout=ANSWER_SECONDS)
 
 
 def announced(manager: Manager, service: Service) -> dict[str, str]:
     """Where the service's instances say that they are, ADDRESS:PORT by the machine's name, as etcd tells on the asked machine."""
-    answer = httpx.get(_keys(manager, service), params={"recursive": "true"}, timeout=ANSWER_SECONDS).json()
+    answer = HTTP.get(_keys(manager, service), params={"recursive": "true"}, timeout=ANSWER_SECONDS).json()
     return {key["key"].rpartition("/")[2]: key["value"] for key in answer.get("node", {}).get("nodes", [])}
 
 

@@ -5,6 +5,7 @@ import time
 import httpx
 
 from testbed.host import NAME
+from testbed.plain_http import HTTP
 from testbed.transcript import TRANSCRIPT, Result
 
 TIMEOUT_SECONDS = 5
@@ -18,7 +19,7 @@ def browse(url: str) -> Result:
 def _seen(url: str) -> Result:
     started = time.monotonic()
     try:
-        answer = httpx.get(url, timeout=TIMEOUT_SECONDS)
+        answer = HTTP.get(url, timeout=TIMEOUT_SECONDS)
         rc, page, why = int(not answer.is_success), answer.text, f"{answer.status_code} {answer.reason_phrase}\n"
     except httpx.TransportError as error:
         rc, page, why = 1, "", f"{error!r}\n"

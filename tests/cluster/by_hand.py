@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import docker
-import httpx
 
 from testbed import paths, readiness, scratch
 from testbed.host import Line
 from testbed.machine import Machine
+from testbed.plain_http import HTTP
 from testbed.providers.docker import CHECKOUT_LABEL, MACHINE_LABEL
 from testbed.transcript import Result
 from testbed.wait import WaitTimeout, wait_until
@@ -216,7 +216,7 @@ def _engines(containers: dict[str, dict[str, Any]]) -> dict[int, str]:
     """Which engine answers behind each port of the host."""
     ports = [attrs["NetworkSettings"]["Ports"].get("2375/tcp") for attrs in containers.values()]
     published = [int(one[0]["HostPort"]) for one in ports if one]
-    return {port: str(httpx.get(f"http://127.0.0.1:{port}/info", timeout=10).json()["Name"]) for port in published}
+    return {port: str(HTTP.get(f"http://127.0.0.1:{port}/info", timeout=10).json()["Name"]) for port in published}
 
 
 def _becomes_healthy(node: Machine) -> bool:

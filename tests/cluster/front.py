@@ -10,6 +10,7 @@ import httpx
 
 from testbed.machine import Machine
 from testbed.managers import Manager
+from testbed.plain_http import HTTP
 from tests.cluster.failover.watch import Watch
 
 PAGES = 12
@@ -99,7 +100,7 @@ def page(node: Machine) -> Page:
     """What the node answers at port 80."""
     at = time.monotonic()
     try:
-        answer = httpx.get(f"http://{node.address}/bar", timeout=5)
+        answer = HTTP.get(f"http://{node.address}/bar", timeout=5)
     except httpx.TransportError as error:
         return Page(at, 0, "", str(error))
     return Page(at, answer.status_code, answer.headers.get("Server", ""), answer.text)

@@ -5,7 +5,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx
 import pytest
 
 from fixtures.machines import KEYS, QUORUM, leased
@@ -14,14 +13,17 @@ from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.managers import SERVICE_LABEL, Manager, Service, Spread
 from testbed.managers.keeping import announced, clear
+from testbed.plain_http import HTTP
 from testbed.restart import off
 from testbed.timeline import Event, Story, tell
 from testbed.transcript import Result
 from testbed.wait import settled
+from tests.cluster.background.outcome import of_drill
 from tests.cluster.failover.watch import Watch
 from tests.cluster.front import Front, Loss, Page, after, look, page, reloaded
 
-GROUP = pytest.mark.xdist_group("ha-drill")
+NAME = "ha-drill"
+GROUP = pytest.mark.xdist_group(NAME)
 WEB = Service("web", "web", instances=3, spread=Spread.NEVER_TOGETHER, announced="/app/server", port=8080)
 # On its machine's own network nginx has etcd at the loopback address.
 NGINX = Service("nginx", "nginx", environment={"HOST_IP": "127.0.0.1"})
@@ -56,13 +58,18 @@ class HaDrill:
 @pytest.fixture(scope="session")
 def ha_drill(the_cluster: Cluster) -> HaDrill:
     """The drill, run once for all who read it."""
-    names = tuple(node.name for node in the_cluster.nodes)
-    with leased(the_cluster, names, Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
-        manager = the_cluster.manager
+    return of_drill(NAME, lambda: run(the_cluster))
+
+
+def run(cluster: Cluster) -> HaDrill:
+    """The drill, on all nodes."""
+    names = tuple(node.name for node in cluster.nodes)
+    with leased(cluster, names, Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
+        manager = cluster.manager
         try:
-            return _drill(the_cluster, manager)
+            return _drill(cluster, manager)
         finally:
-            clear(manager, the_cluster.nodes, (NGINX, WEB))
+            clear(manager, cluster.nodes, (NGINX, WEB))
             manager.asked.run("curl -s http://127.0.0.1:4001/v2/keys/app?recursive=true -XDELETE")
 
 
@@ -181,7 +188,7 @@ def _lose_machine(cluster: Cluster, manager: Manager, front: Machine) -> Loss:
 
 def _keys(manager: Manager) -> dict[str, dict[str, Any]]:
     """The web servers' keys as etcd has them, by machine."""
-    answer = httpx.get(f"http://{manager.asked.address}:4001/v2/keys{WEB.announced}", timeout=5).json()
+    answer = HTTP.get(f"http://{manager.asked.address}:4001/v2/keys{WEB.announced}", timeout=5).json()
     return {key["key"].rpartition("/")[2]: key for key in answer.get("node", {}).get("nodes", [])}
 
 

@@ -16,9 +16,11 @@ from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import settled
+from tests.cluster.background.outcome import of_drill
 from tests.cluster.text_units import NGINX_AS_WRITTEN, installed
 
-GROUP = pytest.mark.xdist_group("nginx-drill")
+NAME = "nginx-drill"
+GROUP = pytest.mark.xdist_group(NAME)
 APP = "http://127.0.0.1:4001/v2/keys/app"
 BAD = "not a server;{"
 WAITING, FIRST, RENEWED, REFUSED = "waiting for", "first configuration made", "configuration renewed", "none that is valid"
@@ -69,8 +71,13 @@ class NginxDrill:
 @pytest.fixture(scope="session")
 def nginx_drill(the_cluster: Cluster) -> NginxDrill:
     """The drill, run once for all who read it."""
-    name = free_node(the_cluster)
-    with leased(the_cluster, (name,), Use.ALONE, {QUORUM: Use.SHARED, KEYS: Use.SHARED}) as held:
+    return of_drill(NAME, lambda: run(the_cluster))
+
+
+def run(cluster: Cluster) -> NginxDrill:
+    """The drill, on one node."""
+    name = free_node(cluster)
+    with leased(cluster, (name,), Use.ALONE, {QUORUM: Use.SHARED, KEYS: Use.SHARED}) as held:
         node = held[name]
         with tidied(node), _keys(node), installed(node, UNIT):
             return _drill(node)

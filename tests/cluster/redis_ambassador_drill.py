@@ -13,6 +13,7 @@ from tests.cluster.redis_restart_drill import kill_process
 from tests.cluster.redis_steps import asked_until, serve
 from tests.cluster.steps import do
 
+NAME = "redis-ambassador"
 AS_TYPED = "docker run -t -i --link redis:redis --name redis_ambassador -p 6379:6379 ambassador"
 SERVERS = AS_TYPED.replace("-t -i", "-d")
 """The server's ambassador, detached."""
@@ -86,7 +87,7 @@ class Chain:
     move: Move
 
 
-def run_drill(cluster: Cluster) -> Chain:
+def run(cluster: Cluster) -> Chain:
     """The drill, on three nodes: the server's, the client's, and a third to which the server moves."""
     nodes = cluster.nodes[:3]
     with leased(cluster, tuple(node.name for node in nodes), Use.ALONE), tidied(*nodes):

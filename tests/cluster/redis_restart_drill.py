@@ -26,6 +26,7 @@ POLICIES = {
 }
 """The servers by their names, which tell what happens to each by hand, and their restart policies."""
 LOOK = "docker inspect -f '{{.Name}} {{.State.Status}} {{.State.ExitCode}} {{.RestartCount}} {{.Id}}'"
+NAME = "redis-restart"
 REBOOT_SECONDS = 60
 
 
@@ -65,7 +66,7 @@ class RestartDrill:
     rebooted: Look
 
 
-def run_drill(cluster: Cluster) -> RestartDrill:
+def run(cluster: Cluster) -> RestartDrill:
     """The drill, on one node, which is a member of etcd and may be one of the manager's."""
     name = free_node(cluster)
     with leased(cluster, (name,), Use.ALONE, {QUORUM: Use.ALONE}) as held, tidied(held[name]):

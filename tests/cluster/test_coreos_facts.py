@@ -15,7 +15,7 @@ from testbed.restart import restart
 from testbed.transcript import Result
 from testbed.wait import settled
 from tests.cluster.failover.drill import Drill, Fault
-from tests.cluster.failover.plugin import after
+from tests.cluster.failover.reading import after
 from tests.cluster.quorum_drill import GROUP, QuorumDrill, status
 
 IMAGE = "pipeline"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
 from fixtures.claims import as_written, claim
@@ -12,6 +11,7 @@ from testbed.cluster import Cluster
 from testbed.faults import stopped
 from testbed.leases import Use
 from testbed.machine import Machine
+from testbed.plain_http import HTTP
 from testbed.transcript import Result
 from testbed.wait import WaitTimeout, wait_until
 
@@ -324,7 +324,7 @@ def test_commit_saves_on_the_local_engine_only(node: Machine, committed: str, th
 
 
 def _catalog(cluster: Cluster) -> list[str]:
-    answer: dict[str, list[str]] = httpx.get(f"{cluster.services.registry}/v2/_catalog").json()
+    answer: dict[str, list[str]] = HTTP.get(f"{cluster.services.registry}/v2/_catalog").json()
     return answer["repositories"]
 
 

@@ -2,7 +2,7 @@
 
 from fixtures.claims import claim
 from tests.cluster.failover.drill import Drill, Fault
-from tests.cluster.failover.plugin import after
+from tests.cluster.failover.reading import after
 
 
 @claim("fleet.handles-machine-failures")

@@ -5,10 +5,11 @@ import pytest
 from fixtures.claims import as_written, claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
-from tests.cluster.redis_ambassador_drill import Chain, clients, run_drill
+from tests.cluster.background.outcome import of_drill
+from tests.cluster.redis_ambassador_drill import NAME, Chain, clients, run
 from tests.cluster.steps import do
 
-drilled = pytest.mark.xdist_group("redis-ambassador")
+drilled = pytest.mark.xdist_group(NAME)
 
 PING = "docker run --rm --link redis_ambassador:redis redis redis-cli -h redis ping"
 ONE_DASH = "unknown shorthand flag: 'n' in -name"
@@ -19,7 +20,7 @@ SERVERS, CLIENTS = 0, 1
 @pytest.fixture(scope="module")
 def chain(the_cluster: Cluster) -> Chain:
     """A client reaches its server by an ambassador on each node; a cut, a crash and a move follow."""
-    return run_drill(the_cluster)
+    return of_drill(NAME, lambda: run(the_cluster))
 
 
 @as_written("redis-ambassador.server-single-dash-name", fails_with=ONE_DASH)

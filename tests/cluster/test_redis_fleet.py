@@ -8,7 +8,7 @@ from testbed.managers import Manager, Service
 from testbed.managers.keeping import announced, clear, wait_until_running
 from testbed.wait import settled
 from tests.cluster.failover.drill import Drill, Fault
-from tests.cluster.failover.plugin import after
+from tests.cluster.failover.reading import after
 
 PROCESS_SECONDS = 10
 MACHINE_SECONDS = 20

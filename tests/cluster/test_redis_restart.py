@@ -6,9 +6,10 @@ from fixtures.claims import claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
 from testbed.wait import settled
-from tests.cluster.redis_restart_drill import RestartDrill, run_drill
+from tests.cluster.background.outcome import of_drill
+from tests.cluster.redis_restart_drill import NAME, RestartDrill, run
 
-drilled = pytest.mark.xdist_group("redis-restart")
+drilled = pytest.mark.xdist_group(NAME)
 
 BACK_SECONDS = 10
 CRASHED = 137
@@ -20,7 +21,7 @@ CONFLICT = "Conflicting options: --restart and --rm"
 @pytest.fixture(scope="module")
 def restart_drill(the_cluster: Cluster) -> RestartDrill:
     """Servers with different policies crash or are stopped, then lose their engine, then their node."""
-    return run_drill(the_cluster)
+    return of_drill(NAME, lambda: run(the_cluster))
 
 
 @claim("redis-restart.auto-restart-dangerous")

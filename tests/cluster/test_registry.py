@@ -15,6 +15,7 @@ from fixtures.machines import leased, tidied
 from testbed.cluster import Cluster
 from testbed.leases import Use
 from testbed.machine import Machine
+from testbed.plain_http import HTTP
 from testbed.transcript import Result
 from testbed.wait import wait_until
 
@@ -47,7 +48,7 @@ class Private:
 
     def get(self, path: str) -> httpx.Response:
         """The registry's answer to a GET of its API."""
-        return httpx.get(f"http://{self.host}/v2/{path}", headers={"Accept": MANIFEST}, timeout=10)
+        return HTTP.get(f"http://{self.host}/v2/{path}", headers={"Accept": MANIFEST}, timeout=10)
 
     def tags(self, repository: str) -> list[str] | str:
         """The repository's tags or, where there is no such repository, the registry's word for that."""
@@ -231,7 +232,7 @@ def test_each_layer_takes_storage_once_until_it_is_collected(private: Private) -
     )
     for repository in ("one", "two"):
         digest = private.get(f"{repository}/manifests/latest").headers["Docker-Content-Digest"]
-        httpx.delete(f"http://{private.host}/v2/{repository}/manifests/{digest}").raise_for_status()
+        HTTP.delete(f"http://{private.host}/v2/{repository}/manifests/{digest}").raise_for_status()
     deleted = private.size() - before
     collected = private.here.run("docker exec registry registry garbage-collect /etc/docker/registry/config.yml")
     assert private.size() - before < THREE_MB / 10 < THREE_MB < deleted, collected.expected(

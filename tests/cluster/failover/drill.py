@@ -105,6 +105,11 @@ def run(cluster: Cluster, faults: Sequence[Fault]) -> Iterator[Drill]:
             clear(manager, pair, (service,))
 
 
+def run_named(cluster: Cluster, ids: Sequence[str]) -> Iterator[Drill]:
+    """As `run`, the faults told by their ids."""
+    return run(cluster, [fault for fault in Fault if fault.id in ids])
+
+
 def _pair(cluster: Cluster, *, with_leader: bool) -> tuple[Machine, Machine]:
     leader = cluster.manager.leader()
     followers = [node for node in cluster.nodes if node.name != leader]

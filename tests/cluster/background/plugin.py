@@ -10,10 +10,8 @@ import pytest
 
 from fixtures.cluster import BROUGHT_UP
 from testbed import paths
-from testbed.errors import TestbedError
-from testbed.transcript import TRANSCRIPT
-from tests.cluster.failover.drill import Drill, Fault
-from tests.cluster.failover.outcome import FOLDER, LOG, pid_file, wait_for
+from tests.cluster.background.names import wanted
+from tests.cluster.background.outcome import FOLDER, LOG, pid_file
 
 RUNNING = pytest.StashKey[subprocess.Popen[bytes]]()
 HEAL_SECONDS = 120
@@ -22,7 +20,7 @@ HEAL_SECONDS = 120
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Without xdist. The cluster is up: its plugin asks to be called first."""
     if not hasattr(session.config, "workerinput"):
-        _start(session.config, [item.nodeid for item in session.items])
+        _start(session.config, [_name_and_group(item) for item in session.items])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,34 +38,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if drills.poll() is None:
         drills.send_signal(signal.SIGKILL if BROUGHT_UP in session.config.stash else signal.SIGINT)
     drills.wait(HEAL_SECONDS)
-
-
-@pytest.fixture
-def drill(request: pytest.FixtureRequest) -> Drill:
-    """What was seen of the fault that the test's mark names, see `after`; raises TestbedError when the drill broke."""
-    fault: Fault = request.param
-    outcome = wait_for(fault)
-    TRANSCRIPT.results.extend(outcome.commands)
-    if outcome.drill is None:
-        raise TestbedError(f"{fault.value}: {outcome.broke}")
-    return outcome.drill
-
-
-def after(*faults: Fault) -> pytest.MarkDecorator:
-    """Returns the mark of a test that reads the drills of these faults, one after the other."""
-    return pytest.mark.parametrize("drill", faults, ids=[fault.id for fault in faults], indirect=True)
+    pid_file().unlink(missing_ok=True)
 
 
 def _start(config: pytest.Config, tests: Sequence[str]) -> None:
-    wanted = [fault.id for fault in Fault if any(f"[{fault.id}]" in test for test in tests)]
-    if not wanted or RUNNING in config.stash or config.option.collectonly:
+    if RUNNING in config.stash or config.option.collectonly:
         return
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)  # what a run that was killed left
+    names = wanted(tests)
+    if not names:
+        return
     FOLDER.mkdir(parents=True)
     paths.LOGS.mkdir(exist_ok=True)
     with LOG.open("w") as log:
-        command = [sys.executable, "-m", "tests.cluster.failover", *wanted]
+        command = [sys.executable, "-m", "tests.cluster.background", *names]
         # In a session of its own: Ctrl-C is told to it by this process, when the tests have stopped.
         drills = subprocess.Popen(command, cwd=paths.ROOT, stdout=log, stderr=log, start_new_session=True)
     pid_file().write_text(str(drills.pid))
     config.stash[RUNNING] = drills
+
+
+def _name_and_group(item: pytest.Item) -> str:
+    """As xdist names a test, so that it goes to the worker of its group."""
+    mark = item.get_closest_marker("xdist_group")
+    return f"{item.nodeid}@{mark.args[0]}" if mark else item.nodeid

@@ -1,0 +1,33 @@
+"""What runs each of the drills in the background."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from testbed.cluster import Cluster
+from tests.cluster import ha_drill, nginx_drill, redis_ambassador_drill, redis_dynamic_drill, redis_restart_drill
+from tests.cluster.failover import drill as failover
+
+
+@dataclass(frozen=True)
+class Drills:
+    """Some that run together: `run` gets those of the names that are wanted, and yields what was seen in each."""
+
+    names: tuple[str, ...]
+    run: Callable[[Cluster, Sequence[str]], Iterator[object]]
+
+
+def _one(name: str, run: Callable[[Cluster], object]) -> Drills:
+    def run_it(cluster: Cluster, _: Sequence[str]) -> Iterator[object]:
+        yield run(cluster)
+
+    return Drills((name,), run_it)
+
+
+ALL = (
+    *(Drills(tuple(fault.id for fault in stage), failover.run_named) for stage in failover.STAGES),
+    _one(ha_drill.NAME, ha_drill.run),
+    _one(nginx_drill.NAME, nginx_drill.run),
+    _one(redis_ambassador_drill.NAME, redis_ambassador_drill.run),
+    _one(redis_dynamic_drill.NAME, redis_dynamic_drill.run),
+    _one(redis_restart_drill.NAME, redis_restart_drill.run),
+)
