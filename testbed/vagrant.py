@@ -1,9 +1,12 @@
 """Vagrant, called from this checkout: few calls, because each costs about two seconds of Ruby."""
 
+import fcntl
+import json
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import nullcontext
+from pathlib import Path
 
 import vagrant
 
@@ -46,6 +49,23 @@ def ssh_config() -> str:
     except subprocess.CalledProcessError as error:
         problem = f"vagrant ssh-config ended with {error.returncode}"
         raise TestbedError(f"{problem}; `vagrant status` tells which machine is missing") from error
+
+
+def forget() -> None:
+    """Take this checkout's machines out of the index that Vagrant keeps of all machines of the user (`vagrant global-status`).
+
+    Vagrant does so when it destroys a machine itself. It locks the index by this file (lib/vagrant/machine_index.rb).
+    """
+    home = Path(os.environ.get("VAGRANT_HOME", Path.home() / ".vagrant.d"))
+    index = home / "data" / "machine-index" / "index"
+    if not index.exists():
+        return
+    with index.with_name("index.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = json.loads(index.read_text())
+        machines = {key: facts for key, facts in known["machines"].items() if facts["vagrantfile_path"] != str(paths.ROOT)}
+        if machines != known["machines"]:
+            index.write_text(json.dumps(known | {"machines": machines}))
 
 
 def _vagrant(stderr: int) -> vagrant.Vagrant:

@@ -107,6 +107,7 @@ class DockerProvider:
         for volume in self.engine.volumes.list(filters=labels):
             volume.remove()
         shutil.rmtree(paths.ROOT / ".vagrant", ignore_errors=True)
+        vagrant.forget()
 
     def _container(self, name: str) -> Container:
         return self.engine.containers.list(all=True, filters=self._labels(name))[0]
