@@ -114,6 +114,12 @@ def read(get: Callable[[str], Any]) -> Options:
     return options
 
 
+def is_discovery_url(text: str) -> bool:
+    """Whether it is a URL with a token as a discovery service gives them, and nothing else."""
+    url = DISCOVERY_URL.fullmatch(text)
+    return url is not None and 1 <= int(url["port"] or 80) <= 65535
+
+
 def _validate_subnet(subnet: str) -> None:
     try:
         network = ipaddress.IPv4Network(subnet)
@@ -124,10 +130,7 @@ def _validate_subnet(subnet: str) -> None:
 
 
 def _validate_discovery(discovery: str) -> None:
-    if discovery in ("private", "public"):
-        return
-    url = DISCOVERY_URL.fullmatch(discovery)
-    if url is None or not 1 <= int(url["port"] or 80) <= 65535:
+    if discovery not in ("private", "public") and not is_discovery_url(discovery):
         raise TestbedError(
             f"--discovery {discovery!r}: neither private nor public nor a URL like https://discovery.etcd.io/TOKEN,"
             " TOKEN being 8 to 64 letters and digits"

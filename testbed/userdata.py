@@ -6,11 +6,13 @@ from pathlib import Path
 import yaml
 
 from testbed.errors import TestbedError
+from testbed.options import is_discovery_url
 
 BLANK = "<discovery-url>"
 HEADER = "#cloud-config"
 # Nothing, a comment, or words in angle brackets stand where the URL belongs.
 OPEN = re.compile(r"\s*discovery:\s*(<.*|#.*)?$")
+GIVEN = re.compile(r"\s*discovery:\s*(.*\S)\s*$")
 
 
 def render(template: Path, discovery_url: str) -> str:
@@ -27,9 +29,9 @@ def render(template: Path, discovery_url: str) -> str:
 
 
 def demand_filled(file: Path, service: str) -> None:
-    """Raise TestbedError, naming file and line, when the user's own user-data, if there is one, cannot start a cluster yet.
+    """Raise TestbedError, naming file and line, when the user's own user-data, if there is one, cannot start a cluster.
 
-    `service` is the discovery service whose /new prints what belongs into its blank.
+    Its discovery URL is missing, or none that may go into a shell. `service` is the discovery service whose /new prints one.
     """
     if not file.exists():
         return
@@ -38,6 +40,8 @@ def demand_filled(file: Path, service: str) -> None:
     for number, line in enumerate(text.splitlines(), start=1):
         if OPEN.match(line):
             raise TestbedError(f"{file.name}:{number}: the discovery URL is blank: paste what `curl {service}/new` prints")
+        if (given := GIVEN.match(line)) and not is_discovery_url(str(yaml.safe_load(given[1]))):
+            raise TestbedError(f"{file.name}:{number}: {given[1]} is no discovery URL: paste what `curl {service}/new` prints")
 
 
 def validate(text: str, name: str) -> None:

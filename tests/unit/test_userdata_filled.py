@@ -27,9 +27,17 @@ def test_a_blank_is_named_with_its_line_and_what_belongs_there(file: Path, blank
         userdata.demand_filled(file, SERVICE)
 
 
-def test_a_url_fills_it(file: Path) -> None:
-    write(file, f"{SERVICE}/0123456789abcdef")
+@pytest.mark.parametrize("url", [f"{SERVICE}/0123456789abcdef", f"'{SERVICE}/0123456789abcdef'  # ours"])
+def test_a_url_fills_it(file: Path, url: str) -> None:
+    write(file, url)
     userdata.demand_filled(file, SERVICE)
+
+
+@pytest.mark.parametrize("more", ["$(reboot)", "`reboot`", ";reboot", "|sh", "&", "%0a", "\\", "'"])
+def test_a_url_that_a_shell_would_read_is_refused_with_its_line(file: Path, more: str) -> None:
+    write(file, f"{SERVICE}/0123456789abcdef{more}")
+    with pytest.raises(TestbedError, match=r"user-data:4: .* is no discovery URL: paste what"):
+        userdata.demand_filled(file, SERVICE)
 
 
 def test_a_tab_is_named_with_its_line(file: Path) -> None:
