@@ -12,6 +12,7 @@ pytest_plugins = (
     "fixtures.manager",
     "fixtures.evidence",
     "fixtures.report",
+    "fixtures.known_bad",
     "fixtures.gate",
     "fixtures.sabotage.plugin",
     "tests.cluster.background.plugin",

@@ -37,7 +37,7 @@ class Beginning:
 @pytest.fixture(scope="module")
 def beginning(the_cluster: Cluster) -> Beginning:
     """The machine destroyed, and made and started again by the text's commands."""
-    with leased(the_cluster, ("boot2docker",), Use.ALONE) as held:
+    with leased(the_cluster, ("boot2docker",), Use.ALONE, restarts_engine=True) as held:
         machine = held["boot2docker"]
         destroyed = host.run("vagrant destroy -f boot2docker")
         assert destroyed.rc == 0, destroyed.expected("the machine destroyed")

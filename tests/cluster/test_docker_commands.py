@@ -426,6 +426,7 @@ def test_docker_restarts_as_often_as_the_flag_says(node: Machine) -> None:
 
 
 @claim("docker-commands.auto-restart-carefully")
+@pytest.mark.breaks_quorum
 def test_engine_that_returns_starts_what_runs_elsewhere_by_then(core_02: Machine, core_03: Machine) -> None:
     """Auto-restart must be considered carefully when working with CoreOS. The manager's part is played by hand here."""
     service = "docker run -d --name service-{0} --restart={0} --stop-signal=KILL busybox sleep 600"
