@@ -165,12 +165,13 @@ def prepare(arguments: argparse.Namespace) -> int:
 
 
 def down(_: argparse.Namespace) -> int:
-    from testbed import cluster, dockerd
+    from testbed import cluster, dockerd, images
     from testbed.system import find
 
     if find("dockerd"):
         dockerd.ensure()
     cluster.down()
+    images.remove_unfinished()
     return 0
 
 

@@ -4,6 +4,7 @@ An image's tag is a hash over its folder and over the images that it stands on, 
 """
 
 import hashlib
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -25,6 +26,9 @@ LABEL = "cododemo.image"
 BUILDING = Path(tempfile.gettempdir()) / "cododemo-images.lock"
 DEBIAN = "bookworm"
 REGISTRY_PORT = "5000/tcp"
+FILLING = "cododemo.filling"
+PUSHED = re.compile(r"127\.0\.0\.1:\d+/library/")
+ARCHIVE = paths.STATE / "base.tar"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,19 @@ def ensure(say: Say = print) -> dict[str, str]:
     # Another checkout's build would take this one's stages for left behind.
     with InterProcessLock(BUILDING):
         return _ensure(docker.from_env(), tags_of_sources(), say)
+
+
+def remove_unfinished() -> None:
+    """Remove what a build that was killed left behind. Another checkout that builds meanwhile does so itself when it ends."""
+    lock = InterProcessLock(BUILDING)
+    if not lock.acquire(blocking=False):
+        lock.lockfile.close()  # fasteners leaves it open where it did not get the lock
+        return
+    try:
+        ARCHIVE.unlink(missing_ok=True)
+        _remove_unfinished(docker.from_env())
+    finally:
+        lock.release()
 
 
 def _ensure(engine: docker.DockerClient, tags: dict[str, str], say: Say) -> dict[str, str]:
@@ -120,20 +137,19 @@ def _make_base(engine: docker.DockerClient, tag: str) -> None:
 
 
 def _import_packages(engine: docker.DockerClient, repository: str, version: str) -> None:
-    archive = paths.STATE / "base.tar"
-    archive.parent.mkdir(exist_ok=True)
+    ARCHIVE.parent.mkdir(exist_ok=True)
     made = subprocess.run(
-        ["mmdebstrap", "--variant=minbase", "--quiet", DEBIAN, str(archive)], capture_output=True, text=True, check=False
+        ["mmdebstrap", "--variant=minbase", "--quiet", DEBIAN, str(ARCHIVE)], capture_output=True, text=True, check=False
     )
     if made.returncode != 0:
         lines = made.stderr.strip().splitlines() or ["no output"]
         raise TestbedError(f"mmdebstrap {DEBIAN} ended with {made.returncode}: {lines[-1]}; mend the package source or the disk")
     try:
-        engine.api.import_image_from_file(str(archive), repository=repository, tag=version, changes=[f"LABEL {LABEL}=base"])
+        engine.api.import_image_from_file(str(ARCHIVE), repository=repository, tag=version, changes=[f"LABEL {LABEL}=base"])
     except APIError as error:
         raise TestbedError(f"the engine does not take the base image: {error.explanation}; is its disk full?") from error
     finally:
-        archive.unlink()
+        ARCHIVE.unlink(missing_ok=True)
 
 
 def _build(engine: docker.DockerClient, recipe: Recipe, tags: dict[str, str]) -> None:
@@ -150,7 +166,19 @@ def _build(engine: docker.DockerClient, recipe: Recipe, tags: dict[str, str]) ->
     except BuildError as error:
         output = "".join(str(line.get("stream", "")) for line in error.build_log).strip().splitlines()
         raise TestbedError(f"images/{recipe.name} does not build: {error.msg}; {' | '.join(output[-3:])}") from error
-    # A build stage leaves an image without a tag; ours say so by a label.
+    _remove_unfinished(engine)
+
+
+def _remove_unfinished(engine: docker.DockerClient) -> None:
+    """The registry that was being filled, the names by which images are pushed to it, and images without a tag.
+
+    A build stage leaves one of these in any case; ours say so by a label.
+    """
+    for container in engine.api.containers(all=True, filters={"label": FILLING}):
+        engine.api.remove_container(container["Id"], force=True, v=True)
+    for image in engine.api.images():
+        for tag in filter(PUSHED.match, image["RepoTags"] or []):
+            engine.images.remove(tag)
     engine.images.prune(filters={"dangling": True, "label": LABEL})
 
 
@@ -169,7 +197,7 @@ def _fill_registry(engine: docker.DockerClient, tags: dict[str, str]) -> None:
         "docker-registry serve /etc/docker/registry/config.yml",
         detach=True,
         ports={REGISTRY_PORT: ("127.0.0.1", 0)},
-        labels={LABEL: "services"},
+        labels={FILLING: "services"},
     )
     try:
         registry.reload()
