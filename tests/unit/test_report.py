@@ -28,6 +28,8 @@ FAILS = '@claim("etcd.get")\ndef test_get(): assert 0, "core-02: expected the ke
 ERRS = '@pytest.fixture\ndef broken(): raise OSError("no machine")\n@claim("web.page")\ndef test_page(broken): pass\n'
 LACKS = '@claim("web.unit")\ndef test_unit(): pass\n'
 CRASHES = 'import os\n@claim("etcd.get")\ndef test_get(): os._exit(1)\n'
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\\nsecret\\n-----END OPENSSH PRIVATE KEY-----"
+SHOWS_A_KEY = f'@claim("etcd.get")\ndef test_get():\n    print("{KEY}")\n    assert 0, "core-02: saw {KEY}"\n'
 UNSTABLE = 'seen = []\n@claim("etcd.get")\ndef test_get():\n    seen.append(1)\n    assert len(seen) > 1\n'
 
 
@@ -90,6 +92,14 @@ def test_text_that_no_longer_fails_is_no_erratum(recorded: Suite) -> None:
     recorded(etcd=ERRATUM.replace("assert False", "assert True"))
     assert verdicts() == {"etcd.leader": "does not hold"}
     assert "XPASS" in summary()["claims"]["etcd.leader"]["reason"]
+
+
+def test_key_is_shown_nowhere(recorded: Suite, workers: tuple[str, ...], pytester: pytest.Pytester) -> None:
+    shown = recorded(*workers, "--tb=line", "--junitxml=junit.xml", etcd=SHOWS_A_KEY).stdout.str()
+    written = (pytester.path / "junit.xml").read_text() + report.path(report.RESULTS).read_text()
+    assert LEFT_OUT in shown
+    assert "\nsecret" not in shown + written
+    assert "\\nsecret" not in written
 
 
 def test_crashed_worker_is_seen(recorded: Suite) -> None:
