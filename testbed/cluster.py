@@ -184,8 +184,10 @@ def start(cluster: Cluster, say: Say) -> None:
         cluster.manager.set_up(cluster.nodes)
         readiness.wait_for_manager(cluster.manager, *cluster.nodes)
         say(f"{cluster.manager_name} lists every node")
-    except TestbedError:
+    except TestbedError as error:
         gather(cluster.provider, list(cluster.addresses), say)
+        if silent := cluster.services.silent():
+            raise TestbedError(f"services: {silent} does not answer any more; {error}") from error
         raise
 
 

@@ -3,6 +3,7 @@
 It stands for the internet of the workshop, at a fixed address of the cluster's network, so that no run needs another network.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -44,6 +45,15 @@ class Services:
         """The URL below which the repositories of images/services/git are cloned: OWNER/NAME.git."""
         return f"git://{self.address}:{GIT_PORT}"
 
+    def silent(self) -> str:
+        """Which of the two services does not answer now, with its address; empty when both do."""
+        for name, url in (("discovery service", f"{self.discovery}/health"), ("registry", f"{self.registry}/v2/")):
+            with suppress(httpx.TransportError):
+                if HTTP.get(url, timeout=2).is_success:
+                    continue
+            return f"the {name} at {url}"
+        return ""
+
 
 def start(image: str, subnet: IPv4Network, registry_port: int) -> Services:
     """Make the cluster's network and start the services on it; returns when both services answer.
@@ -60,11 +70,7 @@ def start(image: str, subnet: IPv4Network, registry_port: int) -> Services:
     except APIError as error:
         raise TestbedError(f"registry port {registry_port}: {error.explanation}; take another with --registry-port") from error
 
-    def answering() -> bool:
-        urls = f"{services.registry}/v2/", f"{services.discovery}/health"
-        return all(HTTP.get(url, timeout=2).is_success for url in urls)
-
-    wait_until(answering, "services: registry and discovery answer", seconds=START_SECONDS, not_yet=(httpx.TransportError,))
+    wait_until(lambda: not services.silent(), "services: registry and discovery answer", seconds=START_SECONDS)
     return services
 
 
