@@ -1,5 +1,6 @@
 """What tests of several chapters read."""
 
+from tests.cluster.cloud_config_drill import boots as boots
 from tests.cluster.failover.reading import drill as drill
 from tests.cluster.fleetctl import fleetctl as fleetctl
 from tests.cluster.ha_drill import ha_drill as ha_drill

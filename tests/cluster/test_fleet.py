@@ -144,7 +144,7 @@ def test_starting_the_three_takes_seconds_where_the_image_is(pool: Pool) -> None
     """From the command to the third page."""
     answers = {port: len(serving(pool.machines, port)) for port in PORTS}
     status = [pool.manager.status(f"web-{port}") for port, count in answers.items() if count != 1]
-    assert not status, f"{pool.names}: expected each port to be served once, but saw {answers}: {status}"
+    assert not status, f"{pool.names}: expected each port to be served once, but saw {answers}: {''.join(status)}"
     assert pool.seconds < SECONDS / 2, f"{pool.names}: expected seconds, but it took {pool.seconds:.1f} s"
 
 
@@ -156,7 +156,7 @@ def test_a_port_answers_on_the_machine_that_was_chosen_whatever_its_number(pool:
     services = [pool.service(f"web-{port}", port, here.name) for port, (here, _) in crossed.items()]
     with pool.running(*services):
         for port, (here, other) in crossed.items():
-            settled(partial(serving, pool.machines, port), bool, seconds=SECONDS)
+            settled(partial(serving, (here,), port), bool, seconds=SECONDS)
             served, refused = here.run(page_at(here, port)), other.run(page_at(other, port))
             assert GREETING in served.stdout, served.expected(f"the greeting at {port} of {here}")
             assert refused.rc == CANNOT_CONNECT, refused.expected(f"nobody at {port} of {other}")
