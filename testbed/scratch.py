@@ -86,6 +86,7 @@ def _borrow_packages() -> None:
 
 def _environment() -> dict[str, str]:
     """This process's, with that home, and without what would make Vagrant or Python look elsewhere than there."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VAGRANT_", "CODODEMO_PREPARED", "PYTHON"))}
+    others = ("VAGRANT_", "CODODEMO_PREPARED", "PYTHON", "DISPLAY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     docker = os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker"))
     return {**kept, "HOME": str(HOME), "DOCKER_CONFIG": docker, "VAGRANT_CHECKPOINT_DISABLE": "1"}

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import yaml
@@ -72,11 +73,12 @@ def test_copies_of_the_samples_stay_out_of_git() -> None:
 
 
 @claim("cluster.cmd-cp-user-data")
-def test_sample_of_user_data_is_a_cloud_config() -> None:
+def test_sample_of_user_data_is_a_cloud_config(tmp_path: Path) -> None:
     """`cp user-data.sample user-data`."""
-    text = (paths.ROOT / "user-data.sample").read_text()
-    assert text.startswith("#cloud-config\n"), f"user-data.sample: expected #cloud-config, but saw: {text[:80]}"
-    assert "coreos" in yaml.safe_load(text), f"user-data.sample: expected a section coreos, but saw:\n{text}"
+    copy = tmp_path / "user-data"
+    copied = host.run(f"cp user-data.sample {copy} && cat {copy}")
+    assert copied.stdout.startswith("#cloud-config\n"), copied.expected("#cloud-config in the first line")
+    assert "coreos" in yaml.safe_load(copied.stdout), copied.expected("a section coreos")
 
 
 @claim("cluster.user-data-modelled-on-cloud-config")
@@ -124,7 +126,7 @@ def test_public_service_gives_a_discovery_url(node: Machine) -> None:
 def test_the_same_service_of_our_own_gives_a_discovery_url(node: Machine, service: str) -> None:
     """`curl https://discovery.etcd.io/new`, from the testbed's service: a token for three."""
     size = node.run(f"url=$(curl -s {service}/new); echo $url >&2; curl -s $url/_config/size")
-    assert json.loads(size.stdout)["node"]["value"] == "3", size.expected("a URL, and 3 for its size")
+    assert size.json()["node"]["value"] == "3", size.expected("a URL, and 3 for its size")
 
 
 @claim("cluster.discovery-url-is-unique")
@@ -198,5 +200,5 @@ def test_a_fourth_node_serves_the_keys_and_is_no_member(
     """The token is full: `discovery cluster full, falling back to proxy`."""
     member.start(the_cluster.discovery_url)
     seen = member.node.run(f"curl -s http://{member.node.address}:{CLIENTS}/v2/members")
-    names = {one["name"] for one in json.loads(seen.stdout)["members"]}
+    names = {one["name"] for one in seen.json()["members"]}
     assert names == {node.name for node in quorum}, seen.expected("the members as before, from the fourth node")

@@ -1,5 +1,6 @@
 """A cluster of three, made by hand: the workshop's commands in its order, in a checkout and with machines of their own."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,22 +8,30 @@ import pytest
 from fixtures.claims import as_written, claim
 from testbed import host, scratch
 from testbed.cluster import Cluster
-from tests.cluster.by_hand import NODES, ByHand, Made, Settings, follow
+from tests.cluster.by_hand import copy_samples, follow, start_unfilled
+from tests.cluster.by_hand_seen import NODES, ByHand, Made, Settings, Unfilled
 
 pytestmark = pytest.mark.xdist_group("cluster-by-hand")
 
 
 @pytest.fixture(scope="module")
-def by_hand(the_cluster: Cluster) -> ByHand:
-    """The section on the cluster, typed once from beginning to end; the checkout and its machines are gone after it."""
+def settings() -> Iterator[Settings]:
+    """What Vagrant knew before there was a machine; the checkout and its machines are gone at the end."""
     with scratch.checkout():
-        return follow(the_cluster.services_address)
+        yield copy_samples()
 
 
-@pytest.fixture
-def settings(by_hand: ByHand) -> Settings:
-    """What Vagrant knew before there was a machine."""
-    return by_hand.settings
+@pytest.fixture(scope="module")
+def unfilled(the_cluster: Cluster, request: pytest.FixtureRequest) -> Unfilled:
+    """The first `vagrant up`, too early."""
+    request.getfixturevalue("settings")  # which are in the checkout then
+    return start_unfilled(the_cluster.services_address)
+
+
+@pytest.fixture(scope="module")
+def by_hand(unfilled: Unfilled) -> ByHand:
+    """The rest of the section on the cluster, typed once to its end."""
+    return follow(unfilled.network)
 
 
 @pytest.fixture
@@ -59,9 +68,16 @@ def test_mkdir_with_the_brace_behind_the_dollar_makes_it_in_the_home(home: str) 
 
 
 @claim("cluster.cmd-cd-coreos-vagrant")
+def test_one_can_change_into_the_folder_that_the_project_was_cloned_to(settings: Settings) -> None:
+    """`cd ${HOME}/src/github.com/coreos/coreos-vagrant`."""
+    changed = settings.changed
+    assert changed.stdout.endswith("/src/github.com/coreos/coreos-vagrant\n"), changed.expected("the folder of the clone")
+
+
 @claim("cluster.cmd-cp-config")
-def test_first_block_gives_a_configuration_that_vagrant_takes(settings: Settings) -> None:
-    """`cd ${HOME}/src/github.com/coreos/coreos-vagrant`, `cp config.rb.sample config.rb`, where the project was cloned to."""
+def test_copied_sample_is_a_configuration_that_vagrant_takes(settings: Settings) -> None:
+    """`cp config.rb.sample config.rb`, and Vagrant reads it."""
+    assert settings.config.rc == 0, settings.config.expected("exit code 0")
     assert settings.copied.rc == 0, settings.copied.expected("exit code 0")
 
 
@@ -78,23 +94,24 @@ def test_uncommenting_num_instances_alone_changes_the_number_of_nodes(settings: 
 
 
 @claim("cluster.samples-need-configuration")
-def test_copied_user_data_starts_nothing_until_its_blank_is_filled(by_hand: ByHand) -> None:
+def test_copied_user_data_starts_nothing_until_its_blank_is_filled(unfilled: Unfilled) -> None:
     """`cp user-data.sample user-data`, then `vagrant up`: it names the line that lacks the discovery URL."""
-    assert by_hand.refused.rc != 0, by_hand.refused.expected("an exit code that is not 0")
-    assert "discovery URL is blank" in by_hand.refused.stdout, by_hand.refused.expected("the blank by name")
+    refused = unfilled.said
+    assert refused.rc != 0, refused.expected("an exit code that is not 0")
+    assert "discovery URL is blank" in refused.stdout, refused.expected("the blank by name")
 
 
 @claim("cluster.start-the-cluster")
 def test_one_vagrant_up_starts_a_healthy_cluster(made: Made) -> None:
     """`vagrant up`."""
     assert made.up.rc == 0, made.up.expected("exit code 0")
-    assert made.healthy == NODES, made.up.expected("three members that become healthy")
+    assert made.healthy == NODES, f"host: expected three members that become healthy, but saw {list(made.healthy)}"
 
 
 @claim("cluster.num-instances-3")
 def test_num_instances_3_gives_three_nodes(made: Made) -> None:
     """`$num_instances=3`."""
-    assert tuple(made.containers) == NODES, made.up.expected("core-01, core-02 and core-03")
+    assert tuple(made.containers) == NODES, f"host: expected core-01, core-02 and core-03, but saw {', '.join(made.containers)}"
 
 
 @claim("cluster.paste-return-string")
@@ -134,7 +151,8 @@ def test_second_and_third_node_are_much_quicker(made: Made) -> None:
 @claim("cluster.next-two-quick")
 def test_no_node_waits_for_a_download_or_a_build(made: Made) -> None:
     """All nodes are made of one image, which is there already."""
-    assert len(set(made.of_nodes("Image"))) == 1, made.up.expected("one image for all nodes")
+    images = made.of_nodes("Config", "Image")
+    assert len(set(images)) == 1, f"host: expected one image for all nodes, but saw {images}"
     assert not {"Pulling", "Building"} & set(made.up.stdout.split()), made.up.expected("nothing to be pulled or built")
 
 
@@ -167,8 +185,9 @@ def test_node_is_limited_to_the_time_of_one_cpu(made: Made) -> None:
 
 @claim("cluster.vb-gui-false")
 def test_vb_gui_is_taken_and_opens_nothing(made: Made) -> None:
-    """`$vb_gui = false`."""
+    """`$vb_gui = false`, where there is a display to open windows on."""
     assert made.up.rc == 0, made.up.expected("exit code 0 with $vb_gui in config.rb")
+    assert made.windows == 0, f"host: expected no window on the display during `vagrant up`, but saw {made.windows} opened"
 
 
 @claim("cluster.expose-docker-tcp")
