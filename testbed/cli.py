@@ -123,8 +123,7 @@ def test(arguments: argparse.Namespace) -> int:
         become_pytest(arguments.raw)
     if failed := stages.run():
         return failed
-    make_ready(arguments.options)
-    leave = arguments.options.keep == "always" or cluster.running() is not None
+    leave = make_ready(arguments.options) or arguments.options.keep == "always"
     try:
         failed = run_pytest("cluster", [*into_report(arguments.raw), "--keep=always"])
         failed = failed or run_pytest("sabotage", joined(arguments.raw))
@@ -192,15 +191,19 @@ def report(_: argparse.Namespace) -> int:
     return 0
 
 
-def make_ready(options: Options) -> None:
-    """Start the engine, run the preflight and build the images. Raises TestbedError with the first thing in the way."""
+def make_ready(options: Options) -> bool:
+    """Start the engine, run the preflight and build the images; returns whether a cluster is up already.
+
+    Raises TestbedError with the first thing in the way.
+    """
     from testbed import cluster, dockerd, images, preflight, processes
 
     processes.mark()
     dockerd.ensure()
-    cluster.found(say)
+    is_up = cluster.found(say) is not None
     preflight.demand(options)
     images.ensure(say)
+    return is_up
 
 
 def become_pytest(arguments: Sequence[str]) -> NoReturn:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,9 +19,11 @@ from testbed.machine import Machine
 from testbed.spare_node import spare_node, wait_until_booted
 from testbed.transcript import Result
 from testbed.wait import settled
+from tests.cluster.background.outcome import of_drill
 from tests.cluster.browsing import browse
 
-GROUP = pytest.mark.xdist_group("cloud-config")
+NAME = "cloud-config"
+GROUP = pytest.mark.xdist_group(NAME)
 
 HEADER = "#cloud-config\n"
 USER_DATA = """\
@@ -89,15 +92,20 @@ class Boots:
 
 
 @pytest.fixture(scope="module")
-def boots(the_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Boots:
+def boots(the_cluster: Cluster) -> Boots:
+    """The drill, run once for all who read it."""
+    return of_drill(NAME, lambda: run(the_cluster))
+
+
+def run(cluster: Cluster) -> Boots:
     """The drill: three nodes, booted at once beside the cluster, whose services they use."""
-    keys_folder = _keys_in(tmp_path_factory.mktemp("keys"))
-    user_data = USER_DATA.replace("<key>", (keys_folder / "given.pub").read_text().strip())
-    with ExitStack() as nodes, ThreadPoolExecutor() as pool:
+    with TemporaryDirectory() as folder, ExitStack() as nodes, ThreadPoolExecutor() as pool:
+        keys_folder = _keys_in(Path(folder))
+        user_data = USER_DATA.replace("<key>", (keys_folder / "given.pub").read_text().strip())
         three = (
-            nodes.enter_context(spare_node(the_cluster, "cloud-config", HEADER + user_data)),
-            nodes.enter_context(spare_node(the_cluster, "cloud-init-alone", HEADER + user_data, CLOUD_INIT_ALONE)),
-            nodes.enter_context(spare_node(the_cluster, "without-header", user_data)),
+            nodes.enter_context(spare_node(cluster, "cloud-config", HEADER + user_data)),
+            nodes.enter_context(spare_node(cluster, "cloud-init-alone", HEADER + user_data, CLOUD_INIT_ALONE)),
+            nodes.enter_context(spare_node(cluster, "without-header", user_data)),
         )
         node, cloud_init_alone, without_header = pool.map(_look, three, (True, False, False))
         keys = (_enter(three[0], keys_folder / name) for name in ("given", "other"))

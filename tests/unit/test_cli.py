@@ -39,7 +39,7 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     record(processes, "mark")
     record(stages, "run", 0)
     record(preparation, "prepare_by_hand")
-    for name in ("up", "down", "shell", "running"):
+    for name in ("up", "down", "shell", "found"):
         record(cluster, name, 7 if name == "shell" else None)
     monkeypatch.setattr(preparation, "FACTS_FILE", tmp_path / "nothing-was-prepared")
     monkeypatch.setattr(paths, "REPORT", tmp_path / "report")
@@ -83,7 +83,7 @@ def test_check_hands_all_its_arguments_to_pytest(called: list[object]) -> None:
         f"--junitxml={paths.REPORT}/junit.xml",
         f"--alluredir={paths.REPORT}/allure-results",
     ]
-    assert called == [("mark",), ("ensure",), ("demand", Options(nodes=5)), ("ensure",)]
+    assert called == [("mark",), ("ensure",), ("found",), ("demand", Options(nodes=5)), ("ensure",)]
 
 
 @pytest.mark.usefixtures("called")
@@ -147,7 +147,7 @@ def test_test_goes_on_with_check_and_sabotages(
 
 
 def test_test_leaves_a_cluster_up_that_was_up_before(called: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.cluster.running", lambda: "a cluster")
+    monkeypatch.setattr("testbed.cluster.found", lambda _: "a cluster")
     monkeypatch.setattr(cli, "run_pytest", lambda *_: 0)
     assert cli.main(["test"]) == 0
     assert ("down",) not in called

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from testbed.cluster import Cluster
-from tests.cluster import ha_drill, nginx_drill, redis_ambassador_drill, redis_dynamic_drill, redis_restart_drill
+from tests.cluster import (
+    cloud_config_drill,
+    ha_drill,
+    nginx_drill,
+    redis_ambassador_drill,
+    redis_dynamic_drill,
+    redis_restart_drill,
+)
 from tests.cluster.failover import drill as failover
 
 
@@ -30,4 +37,5 @@ ALL = (
     _one(redis_ambassador_drill.NAME, redis_ambassador_drill.run),
     _one(redis_dynamic_drill.NAME, redis_dynamic_drill.run),
     _one(redis_restart_drill.NAME, redis_restart_drill.run),
+    _one(cloud_config_drill.NAME, cloud_config_drill.run),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 FAILOVER = ("process-killed", "container-killed", "engine-restarted", "machine-killed", "machine-cut-off", "leader-lost")
-NAMES = (*FAILOVER, "ha-drill", "nginx-drill", "redis-ambassador", "redis-ambassador-dynamic", "redis-restart")
+NAMES = (*FAILOVER, "ha-drill", "nginx-drill", "redis-ambassador", "redis-ambassador-dynamic", "redis-restart", "cloud-config")
 
 
 def read_by(test: str) -> str | None:
