@@ -95,14 +95,35 @@ def test_the_wait_is_told_in_seconds(tmp_path: Path) -> None:
             assert waited <= time.monotonic() - started
 
 
-def test_one_who_wants_it_alone_is_not_passed_by_those_who_share(tmp_path: Path) -> None:
-    """While the one waits for those who share to end, a newcomer who would share waits behind it."""
-    with held_elsewhere({"core-01": Use.SHARED}, tmp_path) as let_go:
-        ours, theirs = SPAWN.Pipe()
-        waiter = SPAWN.Process(target=hold, args=({"core-01": Use.ALONE}, tmp_path, theirs))
-        waiter.start()
-        wait_until(lambda: not is_free({"core-01": Use.SHARED}, tmp_path), "the gate is shut", seconds=5)
-        let_go()
-        assert ours.recv() == "holding"
+@contextmanager
+def waiting_for(wants: Wants, folder: Path) -> Iterator[Connection]:
+    """Another process waits for these leases; gives where it says that it holds them."""
+    ours, theirs = SPAWN.Pipe()
+    waiter = SPAWN.Process(target=hold, args=(wants, folder, theirs))
+    waiter.start()
+    try:
+        yield ours
+    finally:
         waiter.kill()
         waiter.join()
+
+
+def test_one_who_wants_it_alone_is_not_passed_by_those_who_share(tmp_path: Path) -> None:
+    """While the one waits for those who share to end, a newcomer who would share waits behind it."""
+    with (
+        held_elsewhere({"core-01": Use.SHARED}, tmp_path) as let_go,
+        waiting_for({"core-01": Use.ALONE}, tmp_path) as waiter,
+    ):
+        wait_until(lambda: not is_free({"core-01": Use.SHARED}, tmp_path), "the gate is shut", seconds=5)
+        let_go()
+        assert waiter.recv() == "holding"
+
+
+def test_no_machine_is_held_while_the_quorum_is_waited_for(tmp_path: Path) -> None:
+    """Who breaks the quorum keeps it for a minute; the machine is others' until then."""
+    both = {"core-01": Use.ALONE, "quorum": Use.ALONE}
+    with held_elsewhere({"quorum": Use.SHARED}, tmp_path) as let_go, waiting_for(both, tmp_path) as waiter:
+        wait_until(lambda: not is_free({"quorum": Use.SHARED}, tmp_path), "the gate is shut", seconds=5)
+        assert is_free({"core-01": Use.ALONE}, tmp_path)
+        let_go()
+        assert waiter.recv() == "holding"
