@@ -13,6 +13,7 @@ pytest_plugins = (
     "fixtures.evidence",
     "fixtures.report",
     "fixtures.known_bad",
+    "fixtures.disk",
     "fixtures.gate",
     "fixtures.sabotage.plugin",
     "tests.cluster.background.plugin",

@@ -101,7 +101,7 @@ def check(arguments: argparse.Namespace) -> int:
 def into_report(arguments: Sequence[str]) -> list[str]:
     """pytest's arguments for a check; the report of the one before is gone."""
     shutil.rmtree(paths.REPORT, ignore_errors=True)
-    paths.REPORT.mkdir()
+    paths.REPORT.mkdir(exist_ok=True)  # it may be where something is mounted
     return [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results", *joined(arguments)]
 
 
