@@ -17,6 +17,7 @@ pytest_plugins = (
     "fixtures.gate",
     "fixtures.sabotage.plugin",
     "tests.cluster.background.plugin",
+    "tests.faults.plugin",
 )
 
 

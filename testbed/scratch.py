@@ -24,7 +24,7 @@ def checkout() -> Iterator[Path]:
     """The checkout, in the folder of the workshop's; at the end it goes, with every machine that was made from it."""
     remove()
     try:
-        _copy()
+        copy(FOLDER)
         _borrow_packages()
         yield FOLDER
     finally:
@@ -64,12 +64,12 @@ def free_subnet(taken: str) -> str:
     raise TestbedError(f"no free /24 in {first}.{second}.0.0/16 for a second cluster; take another --subnet")
 
 
-def _copy() -> None:
-    """What git knows or would add, as in a clone, and what is not committed yet."""
+def copy(folder: Path) -> None:
+    """Put there what git knows or would add, as in a clone, and what is not committed yet."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(listing, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
-        source, target = paths.ROOT / name, FOLDER / name
+        source, target = paths.ROOT / name, folder / name
         if source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)

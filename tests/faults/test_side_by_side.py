@@ -1,0 +1,37 @@
+"""Two checkouts on one host: on two networks they do not disturb each other, and one network is for one of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from testbed import scratch
+from tests.faults.checkout import Checkout, made
+from tests.faults.left import left, look
+from tests.faults.moments import SHORT, STAGE_SECONDS, Stage
+
+
+@pytest.fixture(scope="module")
+def another(checkout: Checkout) -> Iterator[Checkout]:
+    """A second checkout, on another network."""
+    subnet = scratch.free_subnet(checkout.subnet)
+    with made(checkout.folder.with_name("another"), subnet) as another:
+        yield another
+
+
+@pytest.mark.timeout(3 * STAGE_SECONDS)
+def test_two_checkouts_do_not_disturb_each_other(checkout: Checkout, another: Checkout) -> None:
+    """Both run at the same time, and hold; while the one runs, its network is refused to the other."""
+    before = look(checkout) | look(another)
+    one = checkout.check(*SHORT)
+    one.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
+    refused = replace(another, subnet=checkout.subnet).check(*SHORT).ended()
+    other = another.check(*SHORT)
+    for run in (one.ended(seconds=STAGE_SECONDS), other.ended(seconds=STAGE_SECONDS)):
+        assert run.code == 0, run.expected("exit code 0")
+    assert refused.code == 2, refused.expected("exit code 2")
+    line = f"cododemo: subnet: {checkout.subnet} is in use by Docker network cododemo-{checkout.id}"
+    assert refused.output.startswith(line), refused.expected(f"{line!r}")
+    assert len(refused.output.splitlines()) == 1, refused.expected("one line")
+    found = [*left(checkout, before), *left(another, before)]
+    assert not found, "host: expected nothing to be left by two runs, but saw:\n" + "\n".join(found)
