@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import docker
 
@@ -16,14 +18,28 @@ CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.ar
 # RFC 5737, TEST-NET-2: nobody's.
 HOST, NEIGHBOUR = "198.51.100.1", "198.51.100.2"
 
-Place = tuple[str, ...]
-HERE: Place = ()
+
+@dataclass(frozen=True)
+class Place:
+    """How a command is run there, and the host's address as it is known there."""
+
+    prefix: tuple[str, ...]
+    host: str
+
+
+HERE = Place((), "127.0.0.1")
 """The host itself: it is the gateway of the cluster's network, and the suite works from there."""
+
+
+def sees_the_host(place: Place) -> bool:
+    """Whether the network of that place works at all: a port that is opened on the host answers there."""
+    with socket.create_server(("", 0)) as server:
+        return answers(place, place.host, server.getsockname()[1])
 
 
 def answers(place: Place, address: str, port: int) -> bool:
     """Whether a connection to that port is accepted, tried from there."""
-    command = [*place, sys.executable, "-c", CONNECT, address, str(port), str(SECONDS)]
+    command = [*place.prefix, sys.executable, "-c", CONNECT, address, str(port), str(SECONDS)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -36,7 +52,9 @@ def another_docker_network() -> Iterator[Place]:
         image = images.tags_of_sources()["busybox"]
         container = engine.containers.run(image, "sleep 600", name=name, network=name, detach=True, init=True)
         try:
-            yield ("nsenter", "--net", "--target", str(engine.api.inspect_container(name)["State"]["Pid"]))
+            facts = engine.api.inspect_container(name)
+            prefix = ("nsenter", "--net", "--target", str(facts["State"]["Pid"]))
+            yield Place(prefix, facts["NetworkSettings"]["Networks"][name]["Gateway"])
         finally:
             container.remove(force=True)
     finally:
@@ -60,7 +78,7 @@ def neighbouring_host() -> Iterator[Place]:
     try:
         for step in steps:
             subprocess.run(step.split(), check=True, capture_output=True)
-        yield ("ip", "netns", "exec", name)
+        yield Place(("ip", "netns", "exec", name), HOST)
     finally:
         subprocess.run(["ip", "link", "delete", name], check=False, capture_output=True)
         subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)

@@ -2,7 +2,8 @@
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import docker
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from testbed.providers.docker import CHECKOUT_LABEL
 from tests.faults.checkout import SETUP_SECONDS, Checkout
 from tests.faults.left import PRIVATE_KEY
-from tests.faults.outside import HERE, another_docker_network, answers, neighbouring_host
+from tests.faults.outside import HERE, Place, another_docker_network, answers, neighbouring_host, sees_the_host
 
 # The engine's API, etcd's for clients and peers, by their ports of today and of 2014.
 PORTS = {"core-01": (2375, 2379, 2380, 4001, 7001), "boot2docker": (2375,)}
+Outside = Callable[[], AbstractContextManager[Place]]
 MALICIOUS = ("$(touch pwned)", "`touch pwned`", ";touch pwned", "|touch pwned", "\ntouch pwned", "&touch pwned")
 
 
@@ -28,12 +30,13 @@ def addresses(checkout: Checkout) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("outside", [another_docker_network, neighbouring_host], ids=lambda place: place.__name__)
-def test_no_port_answers_outside_of_the_clusters_network(addresses: dict[str, str], outside: object) -> None:
+def test_no_port_answers_outside_of_the_clusters_network(addresses: dict[str, str], outside: Outside) -> None:
     """Neither the engine's API, by which one is root, nor etcd; from the host, where the suite works, all of them do."""
     wanted = [(name, port) for name, ports in PORTS.items() for port in ports]
     here = [(name, port) for name, port in wanted if answers(HERE, addresses[name], port)]
     assert here == wanted, f"host: expected all of {wanted} to answer here, but only {here} do"
-    with outside() as place:  # type: ignore[operator]  # pytest's parameters have no types
+    with outside() as place:
+        assert sees_the_host(place), f"host: expected a network that works at {place}, but no port of the host answers there"
         there = [f"{name}:{port}" for name, port in wanted if answers(place, addresses[name], port)]
     assert not there, f"{there[0].partition(':')[0]}: expected no answer outside of the network, but {', '.join(there)} answer"
 
