@@ -91,7 +91,7 @@ def _places(engine: docker.DockerClient) -> str:
 
 
 def _processes(engine: docker.DockerClient, checkout: Checkout) -> Iterator[str]:
-    """What carries the checkout's mark, works in its folder, or is the shim of a container that is no more."""
+    """What carries the checkout's mark, works in its folder, or is the shim of a container of the host's that is no more."""
     mark = f"{VARIABLE}={checkout.id}".encode()
     shims = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -99,11 +99,12 @@ def _processes(engine: docker.DockerClient, checkout: Checkout) -> Iterator[str]
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             inside = os.readlink(folder / "cwd").startswith(str(checkout.folder))  # noqa: PTH115  it may be gone
             marked = mark in (folder / "environ").read_bytes().split(b"\0")
+            on_host = os.readlink(folder / "ns" / "pid") == os.readlink("/proc/self/ns/pid")  # noqa: PTH115
         except OSError:
             continue  # it ended meanwhile
         if command and (inside or marked):
             yield f"process {folder.name}: {command[:200]}"
-        if "containerd-shim" in command and " -id " in command and "moby" in command:
+        if on_host and "containerd-shim" in command and " -id " in command and "moby" in command:
             shims[command.split(" -id ")[1].split()[0]] = folder.name
     there = {container["Id"] for container in engine.api.containers(all=True)} if shims else set()
     yield from (f"process {pid}: the shim of {container}" for container, pid in shims.items() if container not in there)
