@@ -213,7 +213,7 @@ class Restart:
 def restarted(the_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Restart:
     """boot2docker with something of every kind left on it, restarted."""
     copy = tmp_path_factory.mktemp("boot2docker") / "marker"
-    with leased(the_cluster, ("boot2docker",), Use.ALONE) as held:
+    with leased(the_cluster, ("boot2docker",), Use.ALONE, restarts_engine=True) as held:
         machine = held["boot2docker"]
         for make, look in LEFT.values():
             made = machine.run(f"{make} && {look}")
