@@ -26,7 +26,8 @@ LABEL = "cododemo.image"
 BUILDING = Path(tempfile.gettempdir()) / "cododemo-images.lock"
 DEBIAN = "bookworm"
 REGISTRY_PORT = "5000/tcp"
-FILLING = "cododemo.filling"
+# By its name: labels would be handed on to the image that is made of it, and to that one's containers.
+FILLING = "cododemo-filling"
 PUSHED = re.compile(r"127\.0\.0\.1:\d+/library/")
 ARCHIVE = paths.STATE / "base.tar"
 
@@ -174,7 +175,7 @@ def _remove_unfinished(engine: docker.DockerClient) -> None:
 
     A build stage leaves one of these in any case; ours say so by a label.
     """
-    for container in engine.api.containers(all=True, filters={"label": FILLING}):
+    for container in engine.api.containers(all=True, filters={"name": f"^/{FILLING}$"}):
         engine.api.remove_container(container["Id"], force=True, v=True)
     for image in engine.api.images():
         for tag in filter(PUSHED.match, image["RepoTags"] or []):
@@ -192,12 +193,13 @@ def _context(folder: Path) -> BytesIO:
 
 
 def _fill_registry(engine: docker.DockerClient, tags: dict[str, str]) -> None:
+    _remove_unfinished(engine)
     registry = engine.containers.run(
         tags["services"],
         "docker-registry serve /etc/docker/registry/config.yml",
         detach=True,
         ports={REGISTRY_PORT: ("127.0.0.1", 0)},
-        labels={FILLING: "services"},
+        name=FILLING,
     )
     try:
         registry.reload()

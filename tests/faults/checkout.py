@@ -112,9 +112,17 @@ class Checkout:
             )
         return Run(process, f"./cododemo {' '.join(arguments)}", log, began)
 
-    def check(self, *arguments: str) -> Run:
-        """`./cododemo check`, on the checkout's network."""
-        return self.start("check", "--subnet", self.subnet, *arguments)
+    @contextmanager
+    def check(self, *arguments: str) -> Iterator[Run]:
+        """`./cododemo check`, on the checkout's network; at the end it has ended, one way or the other."""
+        run = self.start("check", "--subnet", self.subnet, *arguments)
+        try:
+            yield run
+        finally:
+            if run.process.poll() is None:  # a test that failed shall not be in the next one's way
+                run.process.kill()
+                run.process.wait()
+                self.down()
 
     def down(self) -> Ended:
         return self.start("down").ended(seconds=DOWN_SECONDS)

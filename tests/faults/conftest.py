@@ -27,8 +27,8 @@ def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def stages(checkout: Checkout) -> dict[Stage, float]:
     """The seconds of each stage of a short run that nobody disturbs."""
-    with recipe.changed(checkout):
-        return time_of_stages(checkout.check(*SHORT))
+    with recipe.changed(checkout), checkout.check(*SHORT) as run:
+        return time_of_stages(run)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from testbed import images
 
 # A registry's usual port, and the engine's without TLS: on the host, both may be somebody's.
 PORTS = (5000, 2375)
+FOREIGN = "foreign-"
 FACTS = dict[str, str]
 
 
@@ -48,7 +49,7 @@ class Foreign:
 @contextmanager
 def foreign(folder: Path) -> Iterator[Foreign]:
     """A container that runs, an image with a tag and one without, a network, a volume, another Vagrant project, and listeners."""
-    name = f"foreign-{secrets.token_hex(4)}"
+    name = f"{FOREIGN}{secrets.token_hex(4)}"
     engine = docker.from_env()
     with ExitStack() as undo:
         engine.api.import_image_from_data(_archive(), repository=name, tag="1")

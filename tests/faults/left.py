@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from fasteners import InterProcessLock
 
+from testbed import images
 from testbed.engine import CHECKOUT_LABEL
 from testbed.processes import VARIABLE
 from testbed.wait import settled
 from tests.faults.checkout import Checkout
+from tests.faults.foreign import FOREIGN
 
 KNOWN_HOSTS = (Path.home() / ".ssh" / "known_hosts", Path("/etc/ssh/ssh_known_hosts"))
 # Others on the host make and remove things too: what of theirs was met in the middle of it is gone a moment later.
@@ -21,25 +24,25 @@ Things = frozenset[str]
 
 
 def look(checkout: Checkout) -> Things:
-    """All that is there and is not another checkout's."""
+    """All that is there and is neither another checkout's nor what these tests made as somebody else's."""
     engine = docker.from_env()
-    return frozenset(
-        [
-            *_of_engine(engine, checkout),
-            *_mounts(engine, checkout),
-            *_processes(engine, checkout),
-            *_routes(checkout),
-            *_files(checkout),
-        ]
+    things = (
+        *_of_engine(engine, checkout),
+        *_mounts(engine, checkout),
+        *_processes(engine, checkout),
+        *_routes(checkout),
+        *_files(checkout),
     )
+    return frozenset(thing for thing in things if FOREIGN not in thing)
 
 
 def left(checkout: Checkout, before: Things) -> list[str]:
     """What is there now and was not before. What carries the checkout's own id has no time to go."""
     found = look(checkout) - before
-    if any(checkout.id in thing or str(checkout.folder) in thing for thing in found):
+    if not found or any(checkout.id in thing or str(checkout.folder) in thing for thing in found):
         return sorted(found)
-    return sorted(settled(lambda: look(checkout) - before, lambda things: not things, seconds=OTHERS_SECONDS))
+    with InterProcessLock(images.BUILDING):  # another checkout's build has things that cannot be told from ours
+        return sorted(settled(lambda: look(checkout) - before, lambda things: not things, seconds=OTHERS_SECONDS))
 
 
 def _of_engine(engine: docker.DockerClient, checkout: Checkout) -> Iterator[str]:
@@ -58,7 +61,7 @@ def _of_engine(engine: docker.DockerClient, checkout: Checkout) -> Iterator[str]
     for image in engine.api.images():
         tags = [tag for tag in image["RepoTags"] or [] if tag != "<none>:<none>"]
         if not tags:
-            yield f"image {image['Id']} without a tag"
+            yield f"image {image['Id']} without a tag {' '.join(image['Labels'] or {})}"
         yield from (f"image {tag}" for tag in tags if not tag.startswith("cododemo/"))
 
 

@@ -27,42 +27,41 @@ def test_engine_that_is_restarted(checkout: Checkout, clean: Things) -> None:
     """All machines have ended, and the engine's socket is gone for some seconds."""
     with engine_of(checkout) as engine:
         environment = (("DOCKER_HOST", f"unix://{engine.socket}"),)
-        run = replace(checkout, environment=environment).check(*SHORT)
-        run.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
-        engine.restart(checkout)
-        demand_clear_end(checkout, run, "boot2docker", clean)
+        with replace(checkout, environment=environment).check(*SHORT) as run:
+            run.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
+            engine.restart(checkout)
+            demand_clear_end(checkout, run, "boot2docker", clean)
 
 
 def test_discovery_service_that_dies_during_bring_up(checkout: Checkout, clean: Things) -> None:
     """As soon as the machines' facts are written, of which the discovery URL is one."""
-    run = checkout.check(*SHORT)
     facts = checkout.folder / ".cododemo" / "testbed.json"
-    wait_until(facts.exists, f"host: {facts} is written", seconds=STAGE_SECONDS, every=0.01)
-    container(checkout, "services").kill()
-    demand_clear_end(checkout, run, "services: the discovery service", clean)
+    with checkout.check(*SHORT) as run:
+        wait_until(facts.exists, f"host: {facts} is written", seconds=STAGE_SECONDS, every=0.01)
+        container(checkout, "services").kill()
+        demand_clear_end(checkout, run, "services: the discovery service", clean)
 
 
 def test_node_that_never_boots(checkout: Checkout, clean: Things) -> None:
     """It stands still from the moment that it is there."""
-    run = checkout.check(*SHORT)
-    container(checkout, "core-01").pause()
-    demand_clear_end(checkout, run, "core-01: .*not within", clean)
+    with checkout.check(*SHORT) as run:
+        container(checkout, "core-01").pause()
+        demand_clear_end(checkout, run, "core-01: .*not within", clean)
 
 
 def test_node_that_loses_its_disk(checkout: Checkout, clean: Things) -> None:
     """All that it had stored is gone, and nothing can be stored any more."""
-    run = checkout.check(*SHORT)
-    run.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
-    lost = container(checkout, "core-01").exec_run("mount -t tmpfs -o ro lost /var", privileged=True)
-    assert lost.exit_code == 0, f"core-01: expected its disk to be lost, but saw {lost.output!r}"
-    demand_clear_end(checkout, run, "core-01: expected ", clean)
+    with checkout.check(*SHORT) as run:
+        run.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
+        lost = container(checkout, "core-01").exec_run("mount -t tmpfs -o ro lost /var")
+        assert lost.exit_code == 0, f"core-01: expected its disk to be lost, but saw {lost.output!r}"
+        demand_clear_end(checkout, run, "core-01: expected ", clean)
 
 
 @pytest.mark.parametrize("full", [".cododemo", "report"])
 def test_disk_that_fills_up(checkout: Checkout, clean: Things, full: str) -> None:
     """From the moment that the tests begin, there is little room; the run ends before there is none."""
-    with small_disk(checkout.folder / full) as fill:
-        run = checkout.check(*SHORT)
+    with small_disk(checkout.folder / full) as fill, checkout.check(*SHORT) as run:
         run.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
         fill()
         demand_clear_end(checkout, run, f"disk: nearly full: .* MiB free at .*/{full}", clean)

@@ -24,8 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.mark.timeout(2 * STAGE_SECONDS)
 def test_down_removes_what_is_left_after(moment: Moment, checkout: Checkout, stages: dict[Stage, float], clean: Things) -> None:
     """`./cododemo check`, a signal, `./cododemo down`."""
-    with recipe.changed(checkout) if moment.stage is Stage.IMAGE_BUILD else nullcontext():
-        run = checkout.check(*SHORT)
+    changed = recipe.changed(checkout) if moment.stage is Stage.IMAGE_BUILD else nullcontext()
+    with changed, checkout.check(*SHORT) as run:
         run.says(moment.stage.value, seconds=STAGE_SECONDS)
         Event().wait(moment.share * stages[moment.stage])
         run.send(moment.number)
@@ -39,7 +39,8 @@ def test_down_removes_what_is_left_after(moment: Moment, checkout: Checkout, sta
 @pytest.mark.timeout(2 * STAGE_SECONDS)
 def test_then_a_run_holds(checkout: Checkout, clean: Things) -> None:
     """`./cododemo check`, after all that was killed in the same checkout."""
-    run = checkout.check(*SHORT).ended(seconds=STAGE_SECONDS)
-    assert run.code == 0, run.expected("exit code 0")
+    with checkout.check(*SHORT) as run:
+        ended = run.ended(seconds=STAGE_SECONDS)
+    assert ended.code == 0, ended.expected("exit code 0")
     found = left(checkout, clean)
     assert not found, "host: expected nothing to be left by a run, but saw:\n" + "\n".join(found)

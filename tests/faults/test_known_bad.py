@@ -40,7 +40,9 @@ def run(checkout: Checkout) -> Iterator[Ended]:
     """A run of tests that are made up, on one node."""
     module = checkout.folder / MODULE
     module.write_text(TESTS)
-    yield checkout.check("--nodes", "1", "-n", "2", "-rA", str(MODULE)).ended(seconds=SETUP_SECONDS)
+    with checkout.check("--nodes", "1", "-n", "2", "-rA", str(MODULE)) as run:
+        ended = run.ended(seconds=SETUP_SECONDS)
+    yield ended
     module.unlink()
     checkout.down()
 

@@ -75,7 +75,8 @@ def test_keys_are_made_for_the_run_and_gone_after(checkout: Checkout, addresses:
 @pytest.mark.parametrize("more", MALICIOUS)
 def test_discovery_url_that_a_shell_would_read_is_refused(checkout: Checkout, more: str) -> None:
     """By one line, and before anything is started."""
-    refused = checkout.check("--discovery", f"http://127.0.0.1:1/0123456789abcdef{more}").ended()
+    with checkout.check("--discovery", f"http://127.0.0.1:1/0123456789abcdef{more}") as run:
+        refused = run.ended()
     assert refused.code == 2, refused.expected("exit code 2")
     assert len(refused.output.splitlines()) == 1, refused.expected("one line")
     assert "--discovery" in refused.output, refused.expected("a line that names the option")

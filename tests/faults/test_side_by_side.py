@@ -23,12 +23,13 @@ def another(checkout: Checkout) -> Iterator[Checkout]:
 def test_two_checkouts_do_not_disturb_each_other(checkout: Checkout, another: Checkout) -> None:
     """Both run at the same time, and hold; while the one runs, its network is refused to the other."""
     before = look(checkout) | look(another)
-    one = checkout.check(*SHORT)
-    one.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
-    refused = replace(another, subnet=checkout.subnet).check(*SHORT).ended()
-    other = another.check(*SHORT)
-    for run in (one.ended(seconds=STAGE_SECONDS), other.ended(seconds=STAGE_SECONDS)):
-        assert run.code == 0, run.expected("exit code 0")
+    with checkout.check(*SHORT) as one, another.check(*SHORT) as other:
+        one.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
+        with replace(another, subnet=checkout.subnet).check(*SHORT) as third:
+            refused = third.ended()
+        for run in (one, other):
+            ended = run.ended(seconds=STAGE_SECONDS)
+            assert ended.code == 0, ended.expected("exit code 0")
     assert refused.code == 2, refused.expected("exit code 2")
     line = f"cododemo: subnet: {checkout.subnet} is in use by Docker network cododemo-{checkout.id}"
     assert refused.output.startswith(line), refused.expected(f"{line!r}")
