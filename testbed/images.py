@@ -177,7 +177,7 @@ def _remove_unfinished(engine: docker.DockerClient) -> None:
     """
     for container in engine.api.containers(all=True, filters={"name": f"^/{FILLING}$"}):
         engine.api.remove_container(container["Id"], force=True, v=True)
-    for image in engine.api.images():
+    for image in engine.api.images(filters={"label": LABEL}):
         for tag in filter(PUSHED.match, image["RepoTags"] or []):
             engine.images.remove(tag)
     engine.images.prune(filters={"dangling": True, "label": LABEL})

@@ -1,0 +1,49 @@
+"""What a build that was killed leaves, and what is removed of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import docker
+import pytest
+
+from testbed import images
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MagicMock:
+    """An engine on which a registry was being filled; nobody builds now."""
+    engine = MagicMock()
+    engine.api.containers.return_value = [{"Id": "filling"}]
+    pushed = ["127.0.0.1:32768/library/redis:latest", "cododemo/redis:0123"]
+    engine.api.images.return_value = [{"RepoTags": pushed}, {"RepoTags": None}]
+    monkeypatch.setattr(docker, "from_env", lambda: engine)
+    monkeypatch.setattr(images, "BUILDING", tmp_path / "lock")
+    monkeypatch.setattr(images, "ARCHIVE", tmp_path / "base.tar")
+    return engine
+
+
+def test_registry_names_and_stages_are_removed_and_nothing_of_others(engine: MagicMock) -> None:
+    images.ARCHIVE.touch()
+    images.remove_unfinished()
+    engine.api.remove_container.assert_called_once_with("filling", force=True, v=True)
+    engine.api.images.assert_called_once_with(filters={"label": images.LABEL})
+    engine.images.remove.assert_called_once_with("127.0.0.1:32768/library/redis:latest")
+    engine.images.prune.assert_called_once_with(filters={"dangling": True, "label": images.LABEL})
+    assert not images.ARCHIVE.exists()
+
+
+HOLD = "import sys, fasteners; fasteners.InterProcessLock(sys.argv[1]).acquire(); print(flush=True); sys.stdin.read()"
+
+
+def test_while_somebody_builds_nothing_is_removed(engine: MagicMock) -> None:
+    """Another process, as the kernel's record locks are a process's."""
+    command = [sys.executable, "-c", HOLD, str(images.BUILDING)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        images.remove_unfinished()
+        other.communicate()
+    engine.api.remove_container.assert_not_called()
+    engine.images.prune.assert_not_called()
