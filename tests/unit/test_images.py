@@ -34,7 +34,7 @@ def test_registry_names_and_stages_are_removed_and_nothing_of_others(engine: Mag
     assert not images.ARCHIVE.exists()
 
 
-HOLD = "import sys, fasteners; fasteners.InterProcessLock(sys.argv[1]).acquire(); print(flush=True); sys.stdin.read()"
+HOLD = "import sys, fasteners; held = fasteners.InterProcessLock(sys.argv[1]); held.acquire(); print(flush=True); input()"
 
 
 def test_while_somebody_builds_nothing_is_removed(engine: MagicMock) -> None:
@@ -44,6 +44,6 @@ def test_while_somebody_builds_nothing_is_removed(engine: MagicMock) -> None:
         assert other.stdout
         other.stdout.readline()
         images.remove_unfinished()
-        other.communicate()
+        other.communicate(b"\n")
     engine.api.remove_container.assert_not_called()
     engine.images.prune.assert_not_called()
