@@ -127,7 +127,7 @@ def _look(node: Machine, serves: bool) -> Booted:
         address=node.address,
         page=page or _page(node, NO_PAGE_SECONDS),
         hello=node.run("systemctl show -p Result -p ActiveState hello; docker logs hello"),
-        web=node.run("sudo systemctl status --no-pager --lines 4 web"),
+        web=node.run("systemctl show -p Result -p SubState web; sudo journalctl -o cat -u web -n 20"),
         greeting=node.run(f"cat {GREETING}"),
         modes=node.run(f"stat -c '%U:%G %a' {GREETING}"),
         names=node.run("hostname; cat /etc/hostname"),

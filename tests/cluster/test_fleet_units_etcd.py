@@ -39,7 +39,8 @@ def test_with_api_2_each_instance_registers_where_it_answers(node: Machine, inst
     install(ANNOUNCED)
     started = node.run("sudo systemctl start web@{8081..8082}.service")
     seen, wanted = registered(), {port: f"{node.address}:{port}" for port in ("8081", "8082")}
-    assert seen == wanted, started.expected(f"the keys {wanted} below /app/server, but there is {seen}; {started.rc}")
+    why = "" if seen == wanted else f"\n{said(node, 'web@8081', '')}"
+    assert seen == wanted, started.expected(f"the keys {wanted} below /app/server, but there is {seen}") + why
     for value in seen.values():
         demand_greeting(node, int(value.rpartition(":")[2]))
 

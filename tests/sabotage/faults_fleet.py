@@ -1,4 +1,4 @@
-"""Faults of the cluster's manager, the same under fleet and in swarm mode."""
+"""Faults of the pool of machines, the same under fleet and in swarm mode."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
