@@ -5,6 +5,7 @@ A snapshot is a set of lines; its difference to the machine's state after bring-
 
 import json
 import shlex
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,15 +25,17 @@ KEYS = "keys"
 """The name of the store's baseline."""
 FOLDER = paths.STATE / "run" / "snapshots"
 
-# Users, running and failed units, unit files, the workshop's paths with owner and mode, and the packet filter. As root at once,
-# because each sudo is three lines of the journal.
+# Users, running and failed units, unit files, the workshop's paths with owner and mode, the packet filter, what is full, and the
+# time. As root at once, because each sudo is three lines of the journal.
 SYSTEM = "sudo sh -c " + shlex.quote(
     "sed 's/^/user /' /etc/passwd; sed 's/^/group /' /etc/group; "
     "systemctl list-units --plain --no-legend --type=service,socket,timer --state=active,failed "
     "| awk '{print \"unit\", $1, $3}'; "
     "find /media /home /opt /etc/systemd/system /run/systemd/system /etc/docker /root /var/shared "
     "-printf 'file %p %y %m %u:%g\\n' 2>/dev/null; "
-    "iptables -S | sed -En 's/^-[AP] (INPUT|OUTPUT) /iptables &/p'"
+    "iptables -S | sed -En 's/^-[AP] (INPUT|OUTPUT) /iptables &/p'; "
+    'df --output=pcent,ipcent,target 2>/dev/null | awk \'$1 == "100%" || $2 == "100%" {print "full", $3}\'; '
+    "date '+clock %s %Z'"
 )
 # What systemd and docker's own work bring and take on their own; etcd's members belong to the lease of the quorum.
 PASSING = ("unit systemd-tmpfiles-clean.service", "unit run-docker-runtime", "unit logrotate", "unit etcd2.service")
@@ -63,8 +66,14 @@ def snapshot(machine: Machine) -> list[str]:
     with ThreadPoolExecutor(1) as beside:
         containers = beside.submit(lambda: list(_of_docker(machine.docker)))
         system = machine.quietly(SYSTEM).stdout.splitlines()
-        lines = [line for line in system if not line.startswith(PASSING)]
+        lines = [_clock(line) if line.startswith("clock ") else line for line in system if not line.startswith(PASSING)]
         return sorted([*lines, *containers.result()])
+
+
+def _clock(line: str) -> str:
+    """In the place of the time, by how many minutes it differs from this machine's, to the nearest five."""
+    _, seconds, zone = line.split()
+    return f"clock {round((int(seconds) - time.time()) / 300) * 5:+} minutes, zone {zone}"
 
 
 def keys(address: str) -> list[str]:
