@@ -18,6 +18,7 @@ pytest_plugins = (
     "fixtures.sabotage.plugin",
     "tests.cluster.background.plugin",
     "tests.faults.plugin",
+    "tests.accidents.plugin",
 )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from fixtures.claims import claim
 from testbed.machine import Machine
+from tests.cluster.steps import do
 
 SHARED = "-v /media/state/shared/:/var/shared/"
 
@@ -100,7 +101,7 @@ def no_shared_folder(node: Machine) -> Iterator[None]:
 @pytest.mark.usefixtures("tidy", "no_shared_folder")
 def test_data_on_a_volume_outlives_the_container(node: Machine) -> None:
     """`-v /media/state/shared/:/var/shared/`"""
-    node.run(f"docker run --name writer {SHARED} busybox sh -c 'echo kept >/var/shared/data'; docker rm -f writer")
+    do(node, f"docker run --name writer {SHARED} busybox sh -c 'echo kept >/var/shared/data' && docker rm -f writer")
     read = node.run(f"docker run {SHARED} busybox cat /var/shared/data; cat /media/state/shared/data")
     assert read.stdout.split() == ["kept", "kept"], read.expected("kept, in a new container and on the machine")
 

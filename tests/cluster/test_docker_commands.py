@@ -14,6 +14,7 @@ from testbed.machine import Machine
 from testbed.plain_http import HTTP
 from testbed.transcript import Result
 from testbed.wait import WaitTimeout, wait_until
+from tests.cluster.steps import do
 
 pytestmark = pytest.mark.usefixtures("tidy")
 drilled = pytest.mark.xdist_group("docker-commands")
@@ -132,7 +133,7 @@ def _comes_true(condition: Callable[[], bool], what: str) -> bool:
 @pytest.fixture
 def source(node: Machine) -> Iterator[str]:
     """A folder on the node with a Dockerfile and the source that it copies."""
-    folder = node.run("mktemp -d").stdout.strip()
+    folder = do(node, "mktemp -d").stdout.strip()
     node.run(f"echo 'echo made from source' >{folder}/greet")
     node.run(f"printf 'FROM busybox\\nCOPY greet /\\nCMD sh /greet\\n' >{folder}/Dockerfile")
     yield folder
@@ -292,7 +293,7 @@ def test_flag_restarts_a_container_that_died(node: Machine) -> None:
 @claim("docker-commands.commit")
 def test_commit_makes_an_image_of_what_changed(node: Machine) -> None:
     """```commit``` - Create a new image from a container's changes. What lies in volumes is not part of it."""
-    node.run("docker run --name changed -v /data busybox sh -c 'echo new >/made; echo new >/data/made'")
+    do(node, "docker run --name changed -v /data busybox sh -c 'echo new >/made; echo new >/data/made'")
     commit = node.run("docker commit changed greeting:changed")
     assert commit.stdout.startswith("sha256:"), commit.expected("the new image's ID")
     seen = node.run("docker run greeting:changed sh -c 'cat /made; ls /data'")
@@ -302,7 +303,7 @@ def test_commit_makes_an_image_of_what_changed(node: Machine) -> None:
 @pytest.fixture
 def committed(node: Machine) -> str:
     """The repository, `project/greeting`, under which a container was committed on the node."""
-    node.run("docker run --name changed busybox touch /made")
+    do(node, "docker run --name changed busybox touch /made")
     node.run("docker commit changed project/greeting")
     return "project/greeting"
 

@@ -243,8 +243,8 @@ def test_fig_is_there(node: Machine) -> None:
 @pytest.mark.usefixtures("tidy")
 def test_compose_starts_the_containers_of_a_fig_yml(fig: str, node: Machine) -> None:
     """A fig.yml of 2014, with two services and a link, and `docker-compose up -d`."""
-    node.run(f"{fig} up -d")
+    up = node.run(f"{fig} up -d")
     running = node.run("docker ps --format '{{.Image}} {{.Status}}'")
-    assert running.stdout.count("busybox Up") == 2, running.expected("two running containers")
+    assert running.stdout.count("busybox Up") == 2, running.expected(f"two running containers after\n{up}")
     hello = node.run(f"{fig} exec -T client wget -qO - http://web")
     assert hello.stdout == "hello\n", hello.expected("web's answer to its client")

@@ -9,6 +9,7 @@ from fixtures.machines import tidied
 from testbed.faults import blocked
 from testbed.machine import Machine
 from testbed.wait import settled
+from tests.cluster.steps import do
 from tests.cluster.text_units import GREETING, WEB, demand_greeting, installed, page, said
 
 # In the process of test_fleet.py, which holds the same machines, nobody waits for them.
@@ -63,7 +64,7 @@ def test_a_web_unit_runs_on_a_node_once_it_has_had_the_set_up(both: tuple[Machin
 @pytest.mark.usefixtures("tidy")
 def test_kill_ends_the_web_server_at_once_and_for_good(node: Machine) -> None:
     """`docker kill` of the container that was started by hand."""
-    node.run("docker run -d --name by-hand -p 8080:8080 web")
+    do(node, "docker run -d --name by-hand -p 8080:8080 web")
     before = page(node, 8080)
     assert GREETING in before.stdout, before.expected("the greeting")
     killed = node.run("docker kill by-hand")

@@ -7,6 +7,7 @@ import pytest
 from fixtures.claims import as_written, claim
 from testbed.machine import Machine
 from testbed.wait import settled
+from tests.cluster.steps import do
 
 PUBLIC_ADDRESS = "grep COREOS_PUBLIC_IPV4 /etc/environment | awk -F = '{print $2}'"
 ADDRESS_OF = "docker inspect -f '{{.NetworkSettings.IPAddress}}'"
@@ -85,7 +86,7 @@ def test_a_container_s_address_is_told_by(node: Machine, busybox: str, command: 
 @pytest.fixture
 def busybox(node: Machine) -> Iterator[str]:
     """A container that runs."""
-    yield node.run("docker run -d --name address busybox sleep 1000").stdout[:12]
+    yield do(node, "docker run -d --name address busybox sleep 1000").stdout[:12]
     node.run("docker rm -f address")
 
 

@@ -114,9 +114,9 @@ def test_nothing_of_the_request_comes_back_as_html(server: Server) -> None:
 @claim("web.publish-flag")
 def test_the_first_number_is_the_host_s_port(clean: Machine) -> None:
     """`-p 18080:8080`."""
-    start(clean, "-p 18080:8080")
+    started = start(clean, "-p 18080:8080").started
     answer = page(clean, "http://127.0.0.1:18080/bar")
-    assert answer.stdout.startswith('Hello, "/bar"'), answer.expected("the page on port 18080")
+    assert answer.stdout.startswith('Hello, "/bar"'), answer.expected(f"the page on port 18080 after\n{started}")
     other = clean.run(f"curl -sS {PAGE}")
     assert other.rc == REFUSED, other.expected("nobody on port 8080")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.accidents.accidents import ACCIDENTS, SAYS
-from tests.accidents.conftest import table
+from tests.accidents.plugin import table
 from tests.accidents.trial import LEFT, Trial, verdict
 
 
