@@ -8,7 +8,7 @@ from shlex import quote
 
 import pytest
 
-from fixtures.machines import leased, tidied
+from fixtures.machines import free_node, leased, tidied
 from testbed.cluster import Cluster
 from testbed.leases import Use
 from testbed.machine import Machine
@@ -78,8 +78,9 @@ class Workplace:
 @contextmanager
 def workplace(cluster: Cluster) -> Iterator[Workplace]:
     """A node, alone, on which the lines were typed; the text's git servers are the testbed's, by git's own setting."""
-    with leased(cluster, ("core-03",), Use.ALONE) as held, tidied(*held.values()):
-        node = held["core-03"]
+    name = free_node(cluster)
+    with leased(cluster, (name,), Use.ALONE) as held, tidied(*held.values()):
+        node = held[name]
         git = cluster.services.git
         node.run(f"git config --global url.{git}/.insteadOf https://bitbucket.org/")
         try:

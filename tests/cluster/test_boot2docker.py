@@ -130,7 +130,7 @@ def test_engine_warns_of_its_open_port(boot2docker: Machine) -> None:
 @pytest.mark.usefixtures("boot2docker")
 def test_one_enters_by_ssh() -> None:
     """By a connection of its own, not by the suite's open one."""
-    entered = host.run("ssh -F .cododemo/ssh_config -o ControlPath=none boot2docker true")
+    entered = host.run("ssh -F .cododemo/ssh_config -o LogLevel=ERROR -o ControlPath=none boot2docker true")
     assert entered.rc == 0, entered.expected("exit code 0")
 
 

@@ -17,6 +17,7 @@ from testbed.wait import settled
 from tests.cluster.failover.drill import Drill, Fault
 from tests.cluster.failover.reading import after
 from tests.cluster.quorum_drill import GROUP, QuorumDrill, status
+from tests.cluster.steps import do
 
 IMAGE = "pipeline"
 NOT_FOUND = 100
@@ -29,9 +30,9 @@ DOCKERFILE = "FROM busybox\\nRUN echo built > /result"
 def moved(boot2docker: Machine, core_01: Machine, core_03: Machine) -> dict[Machine, str]:
     """The image's ID on each machine: built and tested on boot2docker, moved to core-01 and from there to core-03."""
     _build(boot2docker)
-    boot2docker.docker.containers.run(IMAGE, "grep built /result", remove=True)
+    do(boot2docker, f"docker run --rm {IMAGE} grep built /result")
     for origin, target in ((boot2docker, core_01), (core_01, core_03)):
-        target.docker.images.load(b"".join(origin.docker.images.get(IMAGE).save(named=True)))
+        do(origin, f"docker save {IMAGE} | docker -H tcp://{target.address}:2375 load")
     machines = (boot2docker, core_01, core_03)
     return {machine: str(machine.docker.images.get(IMAGE).id) for machine in machines}
 
@@ -43,8 +44,9 @@ def _build(machine: Machine) -> Result:
 @claim("coreos-facts.build-test-move")
 @pytest.mark.usefixtures("tidy")
 def test_an_image_that_is_moved_stays_the_same_and_one_built_again_does_not(moved: dict[Machine, str], core_03: Machine) -> None:
-    """`docker build`, test, move to the next stage: `docker save`, `docker load`."""
-    assert len(set(moved.values())) == 1, f"expected one image ID on all machines, but saw {moved}"
+    """`docker build`, test, move to the next stage: `docker save`, and there `docker load`."""
+    seen = {machine.name: image for machine, image in moved.items()}
+    assert len(set(seen.values())) == 1, f"expected one image ID on all machines, but saw {seen}"
     again = _build(core_03)
     assert core_03.docker.images.get(IMAGE).id not in moved.values(), again.expected(f"another image ID than {moved}")
 
@@ -223,7 +225,8 @@ def test_manager_places_a_service_and_every_node_knows_where(manager: Manager, n
     """A service is given to the manager with no machine named; each node is asked where it is."""
     manager.start(NAP)
     chosen = settled(lambda: manager.where(NAP.name), bool, seconds=PLACED_SECONDS)
-    assert len(chosen) == 1, f"{manager.name}: expected one machine, but saw {chosen}: {manager.status(NAP.name)}"
+    names = " or ".join(node.name for node in nodes)
+    assert len(chosen) == 1, f"{manager.name}: expected {names}, but saw {chosen}: {manager.status(NAP.name)}"
     for node in nodes:
         told = manager.seen_from(node).where(NAP.name)
         assert told == chosen, f"{node}: expected {manager.name} to say {chosen}, but it says {told}"

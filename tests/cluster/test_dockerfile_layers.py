@@ -38,8 +38,9 @@ class Added:
 
 @dataclass(frozen=True)
 class Builders:
-    """What the same Dockerfile adds with each builder."""
+    """What the same Dockerfile adds with each builder, on one node."""
 
+    node: str
     legacy: Added
     buildkit: Added
 
@@ -47,7 +48,7 @@ class Builders:
 @pytest.fixture(scope="module")
 def added(the_cluster: Cluster) -> Builders:
     with builder_somewhere(the_cluster) as build:
-        return Builders(_added(build, "legacy"), _added(build, "buildkit"))
+        return Builders(build.engine.machine.name, _added(build, "legacy"), _added(build, "buildkit"))
 
 
 def _added(build: Builder, name: str) -> Added:
@@ -72,35 +73,37 @@ def own(node: Machine) -> Iterator[Builder]:
 @as_written("dockerfile.image-is-layer", fails_with="8 layers of 8 steps")
 @layers_drill
 def test_every_step_adds_a_layer(added: Builders) -> None:
-    assert added.legacy.layers == STEPS, f"expected {STEPS} layers of {STEPS} steps, but saw {added.legacy}"
+    assert added.legacy.layers == STEPS, f"{added.node}: expected {STEPS} layers of {STEPS} steps, but saw {added.legacy}"
 
 
 @claim("dockerfile.image-is-layer")
 @layers_drill
 def test_legacy_builder_adds_a_layer_only_for_the_step_that_changes_files(added: Builders) -> None:
     """RootFS.Layers of `docker image inspect`, before and after."""
-    assert added.legacy.layers == 1, f"expected one layer, that of RUN, but saw {added.legacy}"
+    assert added.legacy.layers == 1, f"{added.node}: expected one layer, that of RUN, but saw {added.legacy}"
 
 
 @claim("dockerfile.image-is-layer")
 @layers_drill
 def test_buildkit_adds_one_for_workdir_too(added: Builders) -> None:
     """Also when the folder is there already, so that the layer holds nothing new."""
-    assert added.buildkit.layers == 2, f"expected two layers, those of RUN and WORKDIR, but saw {added.buildkit}"
+    assert added.buildkit.layers == 2, f"{added.node}: expected two layers, those of RUN and WORKDIR, but saw {added.buildkit}"
 
 
 @claim("dockerfile.image-is-layer")
 @layers_drill
 def test_every_step_adds_an_entry_to_the_history(added: Builders) -> None:
     """`docker history`, before and after."""
-    assert added.legacy.history == added.buildkit.history == STEPS, f"expected {STEPS} entries, one a step, but saw {added}"
+    assert added.legacy.history == added.buildkit.history == STEPS, (
+        f"{added.node}: expected {STEPS} entries, one a step, but saw {added}"
+    )
 
 
 @claim("dockerfile.image-is-layer")
 @layers_drill
 def test_a_layer_is_a_folder_on_disk(added: Builders) -> None:
     """The folders in /var/lib/docker/overlay2, before and after."""
-    assert added.legacy.folders == 1, f"expected one folder, that of RUN's layer, but saw {added.legacy}"
+    assert added.legacy.folders == 1, f"{added.node}: expected one folder, that of RUN's layer, but saw {added.legacy}"
 
 
 @claim("dockerfile.combine-tasks")
@@ -113,7 +116,8 @@ def test_tasks_joined_in_one_step_make_one_layer_with_the_same_files(own: Builde
     base, apart, joined = map(int, layers.stdout.split())
     assert (apart - base, joined - base) == (3, 1), layers.expected("three layers more than busybox, and one more")
     files = "docker run --rm --hostname same {} find / -xdev -type f -exec md5sum {{}} + | sort"
-    assert own.said(files.format("joined")) == own.said(files.format("apart")), "expected the same files with the same content"
+    joined_files, apart_files = own.run(files.format("joined")), own.run(files.format("apart"))
+    assert joined_files.stdout == apart_files.stdout != "", joined_files.expected(f"the same files as\n{apart_files}")
 
 
 @as_written("dockerfile.graph-path", fails_with="/var/lib/docker/graph")

@@ -31,8 +31,9 @@ packages_drill = pytest.mark.xdist_group("dockerfile-packages")
 
 @dataclass(frozen=True)
 class Packages:
-    """The same package installed in several ways; sizes are in bytes."""
+    """The same package installed in several ways on a node; sizes are in bytes."""
 
+    node: str
     without_update: Result
     update_layer: int
     apart: int
@@ -52,6 +53,7 @@ def packages(the_cluster: Cluster) -> Packages:
         build.build(NGINX, "--network none -t joined")
         build.said("docker tag debian stackbrew/ubuntu:saucy")
         return Packages(
+            node=build.engine.machine.name,
             without_update=without_update,
             update_layer=_bytes(build, "docker history --human=false --format '{{.Size}}' apart | sed -n 2p"),
             apart=_bytes(build, "docker image inspect -f '{{.Size}}' apart"),
@@ -78,7 +80,8 @@ def test_packages_install_without_update(packages: Packages) -> None:
 @packages_drill
 def test_update_alone_adds_a_large_layer(packages: Packages) -> None:
     """The layer of `RUN apt-get update`, by `docker history`."""
-    assert packages.update_layer > MUCH, f"expected more than {MUCH} bytes in the layer, but it has {packages.update_layer}"
+    seen = f"{packages.node}: expected more than {MUCH} bytes in the layer, but it has {packages.update_layer}"
+    assert packages.update_layer > MUCH, seen
 
 
 @claim("dockerfile.avoid-apt-update")
@@ -86,7 +89,7 @@ def test_update_alone_adds_a_large_layer(packages: Packages) -> None:
 def test_update_and_clean_up_in_one_step_save_that_layer(packages: Packages) -> None:
     """`RUN apt-get update && apt-get install … && rm -rf /var/lib/apt/lists/*`, against two steps."""
     saved = packages.apart - packages.joined
-    assert saved > MUCH, f"expected more than {MUCH} bytes saved, but of {packages.apart} it were {saved}"
+    assert saved > MUCH, f"{packages.node}: expected more than {MUCH} bytes saved, but of {packages.apart} it were {saved}"
 
 
 @as_written("dockerfile.apt-force-yes", fails_with="add-apt-repository: not found")
