@@ -140,11 +140,6 @@ def _healthy(nodes: list[Machine]) -> tuple[str, ...]:
         return tuple(node.name for node, healthy in zip(nodes, pool.map(_becomes_healthy, nodes), strict=True) if healthy)
 
 
-def _healthy(nodes: list[Machine]) -> tuple[str, ...]:
-    with ThreadPoolExecutor(len(nodes)) as pool:
-        return tuple(node.name for node, healthy in zip(nodes, pool.map(_becomes_healthy, nodes), strict=True) if healthy)
-
-
 def _becomes_healthy(node: Machine) -> bool:
     try:
         return wait_until(
