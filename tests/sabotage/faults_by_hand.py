@@ -19,12 +19,12 @@ OTHER_IMAGE = "cododemo-sabotage"
 @contextmanager
 def edited(*_: Machine, files: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
     """In these files of the checkout these words are replaced by others, from its beginning on."""
-    copy = scratch._copy
+    copy = scratch.copy
 
-    def copied() -> None:
-        copy()
+    def copied(folder: Path) -> None:
+        copy(folder)
         for name, changes in files.items():
-            file = scratch.FOLDER / name
+            file = folder / name
             text = file.read_text()
             for words, others in changes.items():
                 _demand(words in text, f"{name} has no {words!r}")
@@ -32,7 +32,7 @@ def edited(*_: Machine, files: Mapping[str, Mapping[str, str]]) -> Iterator[None
             file.write_text(text)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scratch, "_copy", copied)
+        patch.setattr(scratch, "copy", copied)
         yield
 
 
