@@ -40,8 +40,10 @@ class Engine:
 
     def close(self) -> None:
         self.end()
+        self._do(_all_others_end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
+        self.loop.close()
 
     def restart(self, checkout: Checkout) -> None:
         """The socket goes, the checkout's containers end, and after some seconds the socket is there again."""
@@ -74,6 +76,11 @@ class Engine:
             self.open -= {writer, engine_writer}
             writer.close()
             engine_writer.close()
+
+
+async def _all_others_end() -> None:
+    """What was passed on is at its end, as every connection is broken."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
