@@ -19,9 +19,9 @@ def read_many(options: str = "") -> str:
     return f"sh -c \"seq {len(MANY)} | sed 's/.*/get key:&/' | redis-cli {options}\""
 
 
-def asked_until(machine: Machine, command: str, said: str, seconds: float = SECONDS) -> Result:
+def asked_until(machine: Machine, command: str, said: str, seconds: float | None = None) -> Result:
     """What the command did when it first printed `said`, else when it ran last; only that last run is in the transcript."""
-    settled(lambda: machine.quietly(command).output, lambda output: said in output, seconds=seconds)
+    settled(lambda: machine.quietly(command).output, lambda output: said in output, seconds=seconds or SECONDS)
     return machine.run(command)
 
 

@@ -39,7 +39,7 @@ def test_the_ambassador_leads_where_the_key_says(followed: Followed) -> None:
 @claim("redis-ambassador.dynamic-ambassador")
 def test_both_follow_a_server_that_moves(followed: Followed) -> None:
     """Stopped on one node and started on another: within 20 s of the start the same ambassador leads there."""
-    assert followed.key_moved.stdout != followed.key_first.stdout, followed.key_moved.expected(
+    assert followed.key_moved.stdout not in ("", followed.key_first.stdout), followed.key_moved.expected(
         f"the address of the server's new node; {LOGS} on core-03"
     )
     assert followed.dynamic_moved.stdout == "core-03\n", followed.dynamic_moved.expected("the server on core-03")

@@ -18,6 +18,7 @@ def pytest_configure(config):
     patch = pytest.MonkeyPatch()
     patch.setattr(cluster, "demand_running", lambda: cluster.Cluster({}, "docker", "swarm", "", 0))
     patch.setattr(paths, "REPORT", config.rootpath / "report")
+    patch.setattr(paths, "STATE", config.rootpath / "state")
     config.add_cleanup(patch.undo)
 """
 CHECK = """
@@ -134,6 +135,11 @@ def test_what_is_chosen_is_tried_with_and_without_its_fault(sabotages: Sabotages
     result = sabotages(TWO_CHECKS, TWO_ENTRIES, "-k", "etcd.here", "-v")
     result.assert_outcomes(passed=2, deselected=3)
     result.stdout.fnmatch_lines(["*etcd.yaml::etcd*here PASSED*", "*etcd.yaml::etcd: without the faults PASSED*"])
+
+
+def test_without_the_fault_only_that_is_run_which_noticed_it(sabotages: Sabotages) -> None:
+    check = CHECK + '@claim("etcd.get")\ndef test_more(): assert False, "core-01: this one has nothing to say"\n'
+    sabotages(check).assert_outcomes(passed=2, deselected=2)
 
 
 def test_what_takes_all_machines_comes_after_what_takes_one(sabotages: Sabotages) -> None:

@@ -1,5 +1,8 @@
 """How tests read the drills of failover."""
 
+from collections.abc import Callable
+from functools import cache, partial
+
 import pytest
 
 from testbed.cluster import Cluster
@@ -8,15 +11,22 @@ from tests.cluster.failover.drill import Drill, Fault, run
 
 
 @pytest.fixture
-def drill(request: pytest.FixtureRequest, the_cluster: Cluster) -> Drill:
+def drill(request: pytest.FixtureRequest, drilled_here: Callable[[Fault], Drill]) -> Drill:
     """What was seen of the fault that the test's mark names, see `after`; raises TestbedError when the drill broke."""
     fault: Fault = request.param
+    return of_drill(fault.id, partial(drilled_here, fault))
 
-    def run_here() -> Drill:
+
+@pytest.fixture(scope="session")
+def drilled_here(the_cluster: Cluster) -> Callable[[Fault], Drill]:
+    """Runs a fault's drill in this process, once for all who read it."""
+
+    @cache
+    def drilled(fault: Fault) -> Drill:
         [seen] = run(the_cluster, (fault,))
         return seen
 
-    return of_drill(fault.id, run_here)
+    return drilled
 
 
 def after(*faults: Fault) -> pytest.MarkDecorator:
