@@ -30,7 +30,7 @@ def test_engine_that_is_restarted(checkout: Checkout, clean: Things) -> None:
         with replace(checkout, environment=environment).check(*SHORT) as run:
             run.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
             engine.restart(checkout)
-            demand_clear_end(checkout, run, "boot2docker", clean)
+            demand_clear_end(checkout, run, "(?m)^(E +)?.*(boot2docker|core-01): (ssh failed|it did not answer)", clean)
 
 
 def test_discovery_service_that_dies_during_bring_up(checkout: Checkout, clean: Things) -> None:
@@ -64,7 +64,8 @@ def test_disk_that_fills_up(checkout: Checkout, clean: Things, full: str) -> Non
     with small_disk(checkout.folder / full) as fill, checkout.check(*SHORT) as run:
         run.says(Stage.TESTS.value, seconds=STAGE_SECONDS)
         fill()
-        demand_clear_end(checkout, run, f"disk: nearly full: .* MiB free at .*/{full}", clean)
+        line = f"disk: nearly full: .* MiB free at .*/{full}"
+        demand_clear_end(checkout, run, line, clean | {f"mount {checkout.folder / full}"})
 
 
 def demand_clear_end(checkout: Checkout, run: Run, line: str, before: Things) -> Ended:
