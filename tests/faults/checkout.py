@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from testbed import paths, scratch
@@ -17,6 +18,8 @@ SETUP_SECONDS = 600
 DOWN_SECONDS = 120
 END_SECONDS = 180
 SHOWN = 3000
+# Of one checkout several commands may run at a time, and each has a log of its own.
+NUMBER = count(1)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Checkout:
 
     def start(self, *arguments: str) -> Run:
         """`./cododemo ARGUMENTS`, started in a session of its own, as a terminal would."""
-        log = self.folder.with_name(f"{self.folder.name}-{arguments[0]}.log")
+        log = self.folder.with_name(f"{self.folder.name}-{next(NUMBER)}-{arguments[0]}.log")
         began = time.monotonic()
         with log.open("wb") as output:
             process = subprocess.Popen(
