@@ -1,7 +1,8 @@
 """What the tests of faults share: a checkout of their own, how long the stages of its runs take, and a look at the host."""
 
-import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,13 +16,11 @@ from tests.faults.moments import SHORT, Stage, time_of_stages
 
 
 @pytest.fixture(scope="session")
-def checkout(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout whose runs may be killed, on a network that nobody has."""
-    folder = tmp_path_factory.mktemp("faults") / "cododemo"
+def checkout(request: pytest.FixtureRequest) -> Iterator[Checkout]:
+    """A checkout whose runs may be killed, on a network that nobody has. Folders of pytest's are emptied by other sessions."""
     subnet = scratch.free_subnet(request.config.stash[OPTIONS].subnet)
-    with made(folder, subnet) as checkout:
+    with TemporaryDirectory(prefix="cododemo-faults-") as folder, made(Path(folder, "cododemo"), subnet) as checkout:
         yield checkout
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
