@@ -25,7 +25,7 @@ SAMPLE = (
     Sample("docker-commands.build", image="greeting"),
     Sample("docker-commands.commit", container="changed"),
     Sample("cleanup.ps-a-no-ports", container="published"),
-    Sample("cleanup.artifacts-path", container="data"),
+    Sample("cleanup.artifacts-path", "lie_there", container="data"),
     Sample("hello-world.implicit-pull", "pulls", "hello-world"),
     Sample("devbox.core-is-not-1000", image="rbucker/devbox"),
     Sample("devbox.groupadd-dev", image="rbucker/devbox"),
