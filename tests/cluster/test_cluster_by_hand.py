@@ -8,6 +8,7 @@ import pytest
 from fixtures.claims import as_written, claim
 from testbed import host, scratch
 from testbed.cluster import Cluster
+from testbed.leases import Use, lease
 from tests.cluster.by_hand import copy_samples, follow, start_unfilled
 from tests.cluster.by_hand_seen import NODES, ByHand, Made, Settings, Unfilled
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("cluster-by-hand")
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
     """What Vagrant knew before there was a machine; the checkout and its machines are gone at the end."""
-    with scratch.checkout():
+    with lease({"by-hand": Use.ALONE}), scratch.checkout():  # of which there is one
         yield copy_samples()
 
 
