@@ -17,6 +17,8 @@ from testbed.restart import restart, wait_until_ready
 from testbed.transcript import Result
 from testbed.wait import settled
 
+pytestmark = pytest.mark.xdist_group("boot2docker")
+
 EXPORT = "export DOCKER_HOST=tcp://$(boot2docker ip 2>/dev/null):2375"
 WRITTEN_MB = 20
 PROMISED_MIB = 300
@@ -54,7 +56,6 @@ def beginning(the_cluster: Cluster) -> Beginning:
 
 
 @claim("boot2docker.cmd-init")
-@pytest.mark.xdist_group("boot2docker-beginning")
 def test_init_makes_a_machine_that_is_off(beginning: Beginning) -> None:
     """`boot2docker init`"""
     assert beginning.init.rc == 0, beginning.init.expected("exit code 0")
@@ -62,14 +63,12 @@ def test_init_makes_a_machine_that_is_off(beginning: Beginning) -> None:
 
 
 @claim("boot2docker.cmd-init")
-@pytest.mark.xdist_group("boot2docker-beginning")
 def test_init_makes_no_second_machine(beginning: Beginning) -> None:
     """`boot2docker init`, again"""
     assert "already exists" in beginning.init_again.stdout, beginning.init_again.expected("that the machine already exists")
 
 
 @claim("boot2docker.cmd-start")
-@pytest.mark.xdist_group("boot2docker-beginning")
 def test_start_boots_the_machine(beginning: Beginning) -> None:
     """`boot2docker start`"""
     assert beginning.after_start.stdout.strip() == "running", beginning.after_start.expected("a running machine")
@@ -77,7 +76,6 @@ def test_start_boots_the_machine(beginning: Beginning) -> None:
 
 
 @claim("boot2docker.popup-hint-wrong")
-@pytest.mark.xdist_group("boot2docker-beginning")
 def test_start_opens_no_window(beginning: Beginning) -> None:
     """`boot2docker start`, without a display and with nobody who types: it ends by itself."""
     assert beginning.start.rc == 0, beginning.start.expected("an end by itself, with exit code 0")
@@ -227,7 +225,6 @@ def restarted(the_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @claim("boot2docker.no-survive-reboot")
-@pytest.mark.xdist_group("boot2docker-restarted")
 @pytest.mark.parametrize("kind", LEFT)
 def test_nothing_survives_a_reboot(restarted: Restart, kind: str) -> None:
     """There is no disk, so nothing is left of it."""
@@ -236,14 +233,12 @@ def test_nothing_survives_a_reboot(restarted: Restart, kind: str) -> None:
 
 
 @claim("boot2docker.no-survive-reboot")
-@pytest.mark.xdist_group("boot2docker-restarted")
 def test_engine_is_back_after_a_reboot(restarted: Restart) -> None:
     """The machine itself is as before."""
     assert restarted.version.rc == 0, restarted.version.expected("both versions")
 
 
 @claim("boot2docker.no-persistence")
-@pytest.mark.xdist_group("boot2docker-restarted")
 def test_only_what_was_sent_away_is_saved(restarted: Restart) -> None:
     """The marker was copied to the host before the restart."""
     assert restarted.copy.read_text() == "precious\n"
