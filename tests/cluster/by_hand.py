@@ -8,7 +8,7 @@ from typing import Any
 
 import docker
 
-from testbed import paths, readiness, scratch
+from testbed import paths, readiness, scratch, vagrant
 from testbed.host import Line
 from testbed.machine import Machine
 from testbed.plain_http import HTTP
@@ -68,12 +68,11 @@ def follow(network: str) -> ByHand:
     """The section from its settings on."""
     port = _free_port()
     _configure(port)
-    pasted = scratch.run(f"curl -s http://{network}.2:8087/new").stdout
-    _paste(pasted)
-    with _listening(port + 1), _display() as (display, windows):
-        up, lines = scratch.watch(f"DISPLAY={display} vagrant up")
-        opened = windows()
-    made = _look(network, up, lines, port, opened)
+    pasted, up, lines, windows = _up(network, port)
+    if vagrant.VANISHED in up.stdout:  # a container that somebody else removed meanwhile, see vagrant.up
+        scratch.run("vagrant destroy -f && cp user-data.sample user-data")
+        pasted, up, lines, windows = _up(network, port)
+    made = _look(network, up, lines, port, windows)
     again = scratch.run("vagrant up")
     containers_after = started(_containers())
     status = scratch.run("vagrant halt core-02 && vagrant status --machine-readable")
@@ -82,6 +81,15 @@ def follow(network: str) -> ByHand:
     other = scratch.run(f"docker -H tcp://127.0.0.1:{OTHER} info --format '{{{{.Name}}}}'")
     old_key = _outcome(_machines(network)[0])
     return ByHand(pasted, port, made, again, containers_after, status, other, old_key)
+
+
+def _up(network: str, port: int) -> tuple[str, Result, tuple[Line, ...], int]:
+    """The first `vagrant up` with a fresh discovery URL: the URL, what was said, and how many windows were opened."""
+    pasted = scratch.run(f"curl -s http://{network}.2:8087/new").stdout
+    _paste(pasted)
+    with _listening(port + 1), _display() as (display, windows):
+        up, lines = scratch.watch(f"DISPLAY={display} vagrant up")
+        return pasted, up, lines, windows()
 
 
 def _configure(port: int) -> None:

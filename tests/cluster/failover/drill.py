@@ -17,7 +17,7 @@ from testbed.timeline import RESTART_POLICY, Story, tell
 from testbed.wait import settled, wait_until
 from tests.cluster.failover.contestants import BY_BOTH, BY_POLICY, MANAGED, REPLICA, Contestant, beside, kept_off, managed
 from tests.cluster.failover.scene import START_SECONDS, Scene
-from tests.cluster.failover.watch import ask, put, readable
+from tests.cluster.failover.watch import Answer, ask, put, readable
 
 RECOVERY_SECONDS = 90
 CALM_SECONDS = 20
@@ -182,8 +182,8 @@ def _kept(scene: Scene, fault: Fault, contestant: Contestant, keeper: str) -> Ke
     before, last = scene.before(contestant), scene.answers[contestant].changes[-1][1]
     return Kept(
         story=scene.story(fault.value, contestant, keeper),
-        was=before.machine if before else "",
-        now=last.machine if last else "",
+        was=before.machine if isinstance(before, Answer) else "",
+        now=last.machine if isinstance(last, Answer) else "",
         servers=scene.running(contestant),
     )
 

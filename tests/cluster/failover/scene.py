@@ -11,7 +11,7 @@ from testbed.managers import Manager
 from testbed.timeline import Event, Story
 from testbed.wait import settled, wait_until
 from tests.cluster.failover.contestants import BY_BOTH, BY_POLICY, MANAGED, Contestant
-from tests.cluster.failover.watch import Answer, Census, Client, Watch, census, readable
+from tests.cluster.failover.watch import Answer, Census, Client, NoAnswer, Watch, census, readable
 
 WRITES = 5
 """So many writes are acknowledged before the fault."""
@@ -71,19 +71,20 @@ class Scene:
         """Whether one server runs, and it is the one that answers."""
         last = self.answers[contestant].changes[-1][1]
         running = self.running(contestant)
-        return last is not None and sum(running.values()) == 1 and running.get(last.machine) == 1
+        return isinstance(last, Answer) and sum(running.values()) == 1 and running.get(last.machine) == 1
 
-    def before(self, contestant: Contestant) -> Answer | None:
+    def before(self, contestant: Contestant) -> Answer | NoAnswer:
         """Who answered last before the fault."""
-        return next((answer for when, answer in reversed(self.answers[contestant].changes) if when < self.moment), None)
+        changes = self.answers[contestant].changes
+        return next((answer for when, answer in reversed(changes) if when < self.moment), NoAnswer("it was not asked yet"))
 
     def recovery(self, contestant: Contestant) -> tuple[float, Answer] | None:
         """After how many seconds a client was answered again, and by whom: after a failure, or by a server started since."""
         failed = False
         for when, answer in self.answers[contestant].since(self.moment):
-            if answer is not None and (failed or answer != self.before(contestant)):
+            if isinstance(answer, Answer) and (failed or answer != self.before(contestant)):
                 return when - self.moment, answer
-            failed = answer is None
+            failed = not answer
         return None
 
     def story(self, fault: str, contestant: Contestant, keeper: str) -> Story:
@@ -109,8 +110,10 @@ class Scene:
 
     def _of_clients(self, contestant: Contestant) -> Iterator[Event]:
         for when, answer in self.answers[contestant].changes:
-            what = "a client is answered" if answer else "a client gets no answer"
-            yield Event(when - self.moment, what, answer.machine if answer else "")
+            if isinstance(answer, Answer):
+                yield Event(when - self.moment, "a client is answered", answer.machine)
+            else:
+                yield Event(when - self.moment, f"a client gets no answer ({answer.why})", "")
 
     def _of_servers(self, contestant: Contestant) -> Iterator[Event]:
         for (_, earlier), (when, later) in pairwise(self.servers.changes):

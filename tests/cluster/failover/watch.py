@@ -67,6 +67,16 @@ class Answer:
     run_id: str
 
 
+@dataclass(frozen=True)
+class NoAnswer:
+    """Why the client was not answered, by the machines that were announced; it is false."""
+
+    why: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class Client:
     """Looks a server's address up in etcd and writes the next number to it, as an application would."""
 
@@ -76,19 +86,21 @@ class Client:
         self.next = 1
         self.acknowledged: list[tuple[float, int]] = []
 
-    def write(self) -> Answer | None:
-        """Who took the next number; None where the client got no answer."""
+    def write(self) -> Answer | NoAnswer:
+        """Who took the next number, or why nobody did."""
+        refused = []
         for machine, address in sorted(self.announced().items()):
             try:
                 with connection(address) as server:
                     server.set(f"write:{self.next}", self.next)
                     run_id = str(server.info("server")["run_id"])
-            except redis.RedisError:
+            except redis.RedisError as error:
+                refused.append(f"{machine}: {type(error).__name__}")
                 continue
             self.acknowledged.append((time.monotonic(), self.next))
             self.next += 1
             return Answer(machine, run_id)
-        return None
+        return NoAnswer(", ".join(refused) or "nobody is announced")
 
     def announced(self) -> dict[str, str]:
         """ADDRESS:PORT by the machine's name; nothing while etcd does not answer."""
