@@ -6,7 +6,6 @@ Only the standard library is imported up here, so that help and `doctor` work be
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -95,14 +94,10 @@ def check(arguments: argparse.Namespace) -> int:
     if LISTINGS & set(arguments.raw):
         become_pytest(arguments.raw)
     make_ready(arguments.options)
-    become_pytest(into_report(arguments.raw))
-
-
-def into_report(arguments: Sequence[str]) -> list[str]:
-    """pytest's arguments for a check; the report of the one before is gone."""
     shutil.rmtree(paths.REPORT, ignore_errors=True)
     paths.REPORT.mkdir(exist_ok=True)  # it may be where something is mounted
-    return [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results", *joined(arguments)]
+    results = [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results"]
+    become_pytest([*results, *joined(arguments.raw)])
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -116,22 +111,10 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def test(arguments: argparse.Namespace) -> int:
-    """The exit code is that of the first part that fails. The sabotages have the cluster that the check brought up."""
-    from testbed import cluster, stages
+    from testbed import stages
 
-    if LISTINGS & set(arguments.raw):
-        become_pytest(arguments.raw)
-    if failed := stages.run():
-        return failed
-    leave = make_ready(arguments.options) or arguments.options.keep == "always"
-    try:
-        failed = run_pytest("cluster", [*into_report(arguments.raw), "--keep=always"])
-        failed = failed or run_pytest("sabotage", joined(arguments.raw))
-        leave = leave or bool(failed and arguments.options.keep == "on-failure")
-    finally:
-        if not leave:
-            cluster.down()
-    return failed
+    failed = stages.run()
+    return failed if failed else check(arguments)
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -191,34 +174,21 @@ def report(_: argparse.Namespace) -> int:
     return 0
 
 
-def make_ready(options: Options) -> bool:
-    """Start the engine, run the preflight and build the images; returns whether a cluster is up already.
-
-    Raises TestbedError with the first thing in the way.
-    """
+def make_ready(options: Options) -> None:
+    """Start the engine, run the preflight and build the images. Raises TestbedError with the first thing in the way."""
     from testbed import cluster, dockerd, images, preflight, processes
 
     processes.mark()
     dockerd.ensure()
-    is_up = cluster.found(say) is not None
+    cluster.found(say)
     preflight.demand(options)
     images.ensure(say)
-    return is_up
 
 
 def become_pytest(arguments: Sequence[str]) -> NoReturn:
     """Replace this process, so that Ctrl-C, the exit code and the terminal are pytest's alone."""
     sys.stdout.flush()
-    os.execv(sys.executable, _pytest("cluster", arguments))
-
-
-def run_pytest(mark: str, arguments: Sequence[str]) -> int:
-    """The exit code of pytest for the tests of that mark."""
-    return subprocess.run(_pytest(mark, arguments), check=False).returncode
-
-
-def _pytest(mark: str, arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-m", mark, *arguments]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", "-m", "cluster", *arguments])
 
 
 @dataclass(frozen=True)
@@ -234,9 +204,7 @@ class Verb:
 
 VERBS = {
     "check": Verb(check, "set up what is missing, then check every claim", CHECK, for_pytest=True),
-    "test": Verb(
-        test, "style, types and unit tests of the suite, then check, then the proof that checks can fail", for_pytest=True
-    ),
+    "test": Verb(test, "style, types and unit tests of the suite itself, then check", for_pytest=True),
     "doctor": Verb(doctor, "say what this machine has and lacks, and what to do; changes nothing"),
     "up": Verb(up, "bring the cluster up and leave it running; pytest then uses it"),
     "prepare": Verb(prepare, "make all that machines are made from, for `vagrant up` by hand"),
