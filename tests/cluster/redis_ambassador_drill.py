@@ -21,6 +21,8 @@ CLIENT = "docker run --rm --link redis_ambassador:redis redis redis-cli -h redis
 """The client, which knows of its own node's ambassador only."""
 STAND_IN = "docker exec client timeout 10 redis-cli -h redis"
 """A client whose patience is bounded, beside the real one: it is linked in the same way."""
+DOWN_SECONDS = 3
+"""So long a server that is down is asked: one that something restarts would be back by then."""
 STARTED = "docker inspect -f '{{.State.Status}} {{.State.StartedAt}} {{.Id}}' redis_ambassador"
 
 
@@ -148,7 +150,7 @@ def _crash(server: Machine, client: Machine) -> Crash:
     do(server, "docker exec redis redis-cli save")
     kill_process(server, "redis")
     waiting = client.run("timeout 10 docker wait waiting; docker logs waiting")
-    down, ambassadors = client.run(f"{STAND_IN} ping"), _ambassadors(server, client)
+    down, ambassadors = asked_until(client, f"{STAND_IN} ping", "PONG", DOWN_SECONDS), _ambassadors(server, client)
     do(server, "docker start redis")
     same_address = asked_until(client, f"{STAND_IN} get k", "4711")
     do(server, "docker stop redis && docker run -d --name squatter redis sleep 600 && docker start redis")
