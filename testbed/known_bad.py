@@ -1,12 +1,13 @@
 """Lines that a machine's journal must not have, and the tests that are to blame for one: those that held the machine then."""
 
 import json
+import math
 import os
 import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from testbed import paths
 
@@ -71,13 +72,19 @@ def held(machines: Iterable[str], *, quorum: bool, engines: bool) -> Iterator[No
     """Note who holds these machines meanwhile: the running test, or, outside of one, a drill beside the tests."""
     began = now()
     who = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
+    hold = Hold(who, tuple(machines), quorum, engines, began, math.inf)
+    # At once, too: a drill that still goes on excuses what is read meanwhile.
+    _note(hold)
     try:
         yield
     finally:
-        hold = Hold(who, tuple(machines), quorum, engines, began, now())
-        HOLDS.parent.mkdir(parents=True, exist_ok=True)
-        with HOLDS.open("a") as file:
-            file.write(json.dumps(asdict(hold)) + "\n")
+        _note(replace(hold, ended=now()))
+
+
+def _note(hold: Hold) -> None:
+    HOLDS.parent.mkdir(parents=True, exist_ok=True)
+    with HOLDS.open("a") as file:
+        file.write(json.dumps(asdict(hold)) + "\n")
 
 
 def forget() -> None:
@@ -91,11 +98,12 @@ def now() -> float:
 
 
 def holds() -> list[Hold]:
-    """All that has been noted so far."""
+    """All that has been noted so far; one that goes on has no end yet."""
     if not HOLDS.exists():
         return []
     whole = HOLDS.read_text().rpartition("\n")[0]
-    return [Hold(**entry | {"machines": tuple(entry["machines"])}) for entry in map(json.loads, whole.splitlines())]
+    noted = [Hold(**entry | {"machines": tuple(entry["machines"])}) for entry in map(json.loads, whole.splitlines())]
+    return list({(hold.who, hold.machines, hold.began): hold for hold in noted}.values())
 
 
 def to_blame(line: Line, held: Iterable[Hold]) -> list[str]:
