@@ -28,6 +28,12 @@ claims:
 HEAD = "import pytest\nfrom fixtures.claims import as_written, claim\n"
 
 
+@pytest.fixture(autouse=True)
+def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CI runs the unit tests before anything has started an engine: one that needs it must fail everywhere."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+
+
 @pytest.fixture
 def suite(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> Suite:
     """Returns a function that writes test_<name>.py files under tests/cluster and runs pytest with the arguments."""

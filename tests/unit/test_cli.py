@@ -36,6 +36,7 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     record(dockerd, "ensure")
     record(preflight, "demand")
     record(images, "ensure")
+    record(images, "remove_unfinished")
     record(processes, "mark")
     record(stages, "run", 0)
     record(preparation, "prepare_by_hand")
@@ -133,7 +134,7 @@ def test_up_and_prepare_give_the_options_on(called: list[object], verb: str, fun
 def test_down_takes_everything_down(called: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("testbed.system.find", lambda _: "/usr/sbin/dockerd")
     assert cli.main(["down"]) == 0
-    assert called == [("ensure",), ("down",)]
+    assert called == [("ensure",), ("down",), ("remove_unfinished",)]
 
 
 @pytest.mark.parametrize(
