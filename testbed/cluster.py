@@ -114,7 +114,7 @@ def up(options: Options, say: Say = print) -> Cluster:
 
     Raises TestbedError, after gathering the machines' journals in report/journals, when it does not come up.
     """
-    if found(say) is not None:
+    if running() is not None:
         raise TestbedError("a cluster of this checkout is up already; take it down with ./cododemo down")
     preparation.demand_inputs(options)
     down()

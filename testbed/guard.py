@@ -14,16 +14,18 @@ from typing import Any
 
 import docker
 import httpx
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
+from requests import ConnectionError as RequestsConnectionError
 
 from testbed import images, paths
 from testbed.errors import TestbedError
-from testbed.machine import Machine
+from testbed.leases import KEYS
+from testbed.machine import Machine, MachineUnreachable
 from testbed.plain_http import HTTP
 
-KEYS = "keys"
-"""The name of the store's baseline."""
 FOLDER = paths.STATE / "run" / "snapshots"
+NO_ANSWER = (DockerException, RequestsConnectionError, MachineUnreachable)
+"""What a look at a machine raises that does not answer, by ssh or as an engine."""
 
 # Users, running and failed units, unit files, the workshop's paths with owner and mode, the packet filter, what is full, and the
 # time. As root at once, because each sudo is three lines of the journal.
@@ -102,6 +104,18 @@ def difference(name: str, lines: Iterable[str], folder: Path = FOLDER) -> Differ
     """How `lines` differ from the baseline of that name."""
     before, after = set(json.loads((folder / f"{name}.json").read_text())), set(lines)
     return Difference(tuple(sorted(after - before)), tuple(sorted(before - after)))
+
+
+def look(machine: Machine) -> Difference:
+    """How the machine differs from its baseline."""
+    return difference(machine.name, snapshot(machine))
+
+
+def clean_up(machine: Machine) -> Difference:
+    """Remove what was left in the machine's engine; returns how the machine differed before."""
+    found = look(machine)
+    clean(machine, found)
+    return found
 
 
 def clean(machine: Machine, found: Difference) -> None:

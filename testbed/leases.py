@@ -14,7 +14,8 @@ from fasteners import InterProcessLock, InterProcessReaderWriterLock
 from testbed import paths
 
 FOLDER = paths.STATE / "run" / "leases"
-OF_ALL_NODES = ("keys", "quorum")
+QUORUM, KEYS = "quorum", "keys"
+OF_ALL_NODES = (QUORUM, KEYS)
 # What this process holds. Closing any descriptor of a file drops the process's record locks on it (fcntl(2)), and leases
 # taken one after the other could wait for each other: so there is no lease within a lease of the same folder.
 HELD: set[Path] = set()

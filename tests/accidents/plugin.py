@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
+from fixtures.sabotage.checks import by_claim
 from testbed import paths, report
 from tests.accidents.accidents import ACCIDENTS
 from tests.accidents.trial import TRIED, Checks, Trial
@@ -16,12 +17,7 @@ SUMMARY = "accidents.json"
 
 @pytest.hookimpl(tryfirst=True)  # before -m and -k take them away
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    checks: dict[str, list[pytest.Function]] = {}
-    for item in items:
-        for mark in item.iter_markers("claim"):
-            if isinstance(item, pytest.Function):
-                checks.setdefault(mark.args[0], []).append(item)
-    config.stash[CHECKS] = checks
+    config.stash[CHECKS] = by_claim(items)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """One trial: a claim's check is run as it always is, on machines in the wrong state, and judged by what it says."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
-from _pytest.runner import SetupState, runtestprotocol
+from _pytest.runner import runtestprotocol
 
 from fixtures import machines
+from fixtures.sabotage.checks import fixtures_of_their_own
 from testbed import guard
 from testbed.cluster import Cluster
 from testbed.leases import FOLDER, Use, lease
@@ -65,14 +66,8 @@ def verdict(said: str, *, told: bool, shown: bool, named: bool) -> str:
 
 def _run(check: pytest.Function) -> tuple[str, str, str]:
     """What the check said if it did not hold, what is shown with that, and what was said when it handed back its machines."""
-    session = check.session
-    outer, session._setupstate = session._setupstate, SetupState()
-    try:
+    with fixtures_of_their_own(check.session):
         reports = runtestprotocol(check, log=False, nextitem=None)
-    finally:
-        with suppress(Exception):
-            session._setupstate.teardown_exact(None)
-        session._setupstate = outer
     failed = {str(report.when): report for report in reports if not report.passed}
     said = {when: getattr(report, "said", "") or report.longreprtext for when, report in failed.items()}
     shown = "\n".join(text for report in failed.values() if report.when != "teardown" for _, text in report.sections)
@@ -101,7 +96,6 @@ def _baselines_kept(nodes: Sequence[Machine]) -> Iterator[None]:
     finally:
         for node, lines in before.items():
             guard.keep_baseline(node.name, lines)
-            guard.clean(node, guard.difference(node.name, guard.snapshot(node)))
-            left = guard.difference(node.name, guard.snapshot(node))
-            if left:
+            guard.clean_up(node)
+            if left := guard.look(node):
                 raise machines.LeftBehind(f"{node}: {left}")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from fixtures.machines import KEYS, QUORUM, leased, tidied
+from fixtures.machines import leased, tidied
 from testbed.cluster import Cluster
-from testbed.leases import Use
+from testbed.leases import KEYS, QUORUM, Use
 from testbed.machine import Machine
 from testbed.managers import SERVICE_LABEL, Manager, Service
 from testbed.managers.keeping import clear

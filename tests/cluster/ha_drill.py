@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fixtures.machines import KEYS, QUORUM, leased
+from fixtures.machines import leased
 from testbed.cluster import Cluster
-from testbed.leases import Use
+from testbed.leases import KEYS, QUORUM, Use
 from testbed.machine import Machine
 from testbed.managers import SERVICE_LABEL, Manager, Service, Spread
 from testbed.managers.keeping import announced, clear

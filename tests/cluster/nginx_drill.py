@@ -10,9 +10,9 @@ from datetime import datetime
 
 import pytest
 
-from fixtures.machines import KEYS, QUORUM, free_node, leased, tidied
+from fixtures.machines import free_node, leased, tidied
 from testbed.cluster import Cluster
-from testbed.leases import Use
+from testbed.leases import KEYS, QUORUM, Use
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import settled

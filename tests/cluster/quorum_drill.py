@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from fixtures.machines import KEYS, QUORUM, leased
+from fixtures.machines import leased
 from testbed.cluster import Cluster
 from testbed.faults import crashed
-from testbed.leases import Use
+from testbed.leases import KEYS, QUORUM, Use
 from testbed.machine import Machine
 from testbed.readiness import wait_for_members
 from testbed.transcript import Result

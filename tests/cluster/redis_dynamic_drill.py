@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from fixtures.machines import KEYS, QUORUM, leased, tidied
+from fixtures.machines import leased, tidied
 from testbed.cluster import Cluster
 from testbed.faults import blocked
-from testbed.leases import Use
+from testbed.leases import KEYS, QUORUM, Use
 from testbed.machine import Machine
 from testbed.managers import ANNOUNCED_SECONDS
 from testbed.transcript import Result

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import redis
 
-from fixtures.machines import QUORUM, free_node, leased, tidied
+from fixtures.machines import free_node, leased, tidied
 from testbed import ssh
 from testbed.cluster import Cluster
-from testbed.leases import Use
+from testbed.leases import QUORUM, Use
 from testbed.machine import Machine
 from testbed.restart import wait_until_ready
 from testbed.transcript import Result

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from fixtures.claims import as_written, claim
-from fixtures.machines import QUORUM, leased
+from fixtures.machines import leased
 from testbed import host
 from testbed.cluster import Cluster
-from testbed.leases import Use
+from testbed.leases import QUORUM, Use
 from testbed.machine import Machine
 from testbed.restart import wait_until_ready
 from testbed.transcript import Result

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from fixtures.claims import as_written, claim
-from fixtures.machines import KEYS, QUORUM, leased
+from fixtures.machines import leased
 from testbed.cluster import Cluster
 from testbed.faults import blocked
-from testbed.leases import Use
+from testbed.leases import KEYS, QUORUM, Use
 from testbed.lone_etcd import LoneEtcd, lone_etcd
 from testbed.machine import Machine
 from testbed.transcript import Result

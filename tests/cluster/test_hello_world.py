@@ -51,7 +51,7 @@ def _hello(cluster: Cluster, name: str) -> Hello:
             machine.run("docker inspect -f '{{.Image}}' $(docker ps -lq)"),
             machine.run("docker history --no-trunc --format '{{.CreatedBy}}' hello-world"),
         )
-        guard.clean(machine, guard.difference(name, guard.snapshot(machine)))
+        guard.clean_up(machine)
         return hello
 
 

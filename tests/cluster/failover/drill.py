@@ -5,10 +5,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 
-from fixtures.machines import KEYS, QUORUM, leased
+from fixtures.machines import leased
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.leases import Use
+from testbed.leases import KEYS, QUORUM, Use
 from testbed.machine import Machine
 from testbed.managers.keeping import clear, wait_until_running
 from testbed.readiness import wait_for_manager, wait_for_members
