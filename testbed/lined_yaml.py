@@ -51,7 +51,7 @@ def read(file: Path) -> Document:
         raise TestbedError(f"{name}:1: {error}") from error
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):  # libyaml's: every process of a run reads the register, and Python's takes a second for it
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
         seen: set[str] = set()
         for key, _ in node.value:

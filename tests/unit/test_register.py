@@ -110,7 +110,7 @@ def test_a_claim_tells_what_it_lacks(folder: Path) -> None:
         ("    kind: command\n", "", "4: etcd.version: kind: Field required"),
         ("kind: command", "kin: command", "7: etcd.version: kin: Extra inputs are not permitted"),
         ("    kind: command", "    kind: command\n    kind: fact", "8: kind stands twice"),
-        ("kind: command", "kind: a: b", "7: mapping values are not allowed here"),
+        ("kind: command", "kind: a: b", "7: mapping values are not allowed in this context"),
         (
             "sabotage: stop etcd",
             "sabotage: stop etcd\n    holds_here: h",
