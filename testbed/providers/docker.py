@@ -96,7 +96,7 @@ class DockerProvider:
             return []
         # The host's own ps, so that nothing has to be started in the machine (docker-top(1)).
         listed = container.top(ps_args="-eo pid,args")["Processes"]
-        return [line[-1] for line in listed]
+        return [line[-1] for line in listed or []]  # null where the last process has just ended
 
     def remove(self) -> None:
         labels: Filters = {"label": checkout_label()}

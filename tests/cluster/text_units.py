@@ -16,6 +16,7 @@ from testbed.wait import settled, wait_until
 
 FOLDER = "/run/systemd/system"
 SECONDS = 30
+STOP_SECONDS = 15
 GREETING = 'Hello, "/bar"'
 
 
@@ -95,12 +96,15 @@ def install(node: Machine) -> Iterator[Install]:
 @contextmanager
 def installed(node: Machine, unit: Unit) -> Iterator[None]:
     """The node's systemd knows the unit; at the end its services are stopped, their containers gone and the unit forgotten."""
+    drop_in = f"{FOLDER}/{unit.name}.d"
+    # A `docker run` that is told to end before its container has begun passes nothing on, and lives until systemd kills it.
+    node.quietly(f"sudo mkdir {drop_in}; printf '[Service]\nTimeoutStopSec={STOP_SECONDS}\n' | sudo tee {drop_in}/stop.conf")
     node.run(f"sudo tee {FOLDER}/{unit.name} >/dev/null <<'END'\n{unit.text}END\nsudo systemctl daemon-reload")
     try:
         yield
     finally:
         node.run(f"sudo systemctl stop '{unit.services}'; sudo systemctl reset-failed '{unit.services}'")
-        node.run(f"sudo rm {FOLDER}/{unit.name} && sudo systemctl daemon-reload")
+        node.run(f"sudo rm -r {FOLDER}/{unit.name} {drop_in} && sudo systemctl daemon-reload")
         # `docker run --rm` is itself ended by the stop, and the engine removes the container by and by.
         name = unit.name.partition(".")[0].replace("@", "-")
         node.run(f"docker ps -aq --filter name=^{name} | xargs -r docker rm -f")
