@@ -9,6 +9,7 @@ pytest_plugins = (
     "fixtures.allure_labels",
     "fixtures.cluster",
     "fixtures.machines",
+    "fixtures.schedule",
     "fixtures.manager",
     "fixtures.evidence",
     "fixtures.report",

@@ -46,13 +46,33 @@ def lease(wants: Mapping[str, Use], folder: Path = FOLDER, *, wait: bool = True)
         yield time.monotonic() - started if taken else None
 
 
+def is_free(name: str, use: Use = Use.ALONE, folder: Path = FOLDER) -> bool:
+    """Whether it could be held in this way just now."""
+    with lease({name: use}, folder, wait=False) as free:
+        return free is not None
+
+
+def is_waited_for(name: str, folder: Path = FOLDER) -> bool:
+    """Whether somebody waits for it, who will be the next to hold it."""
+    gate = InterProcessLock(_gate(folder / name))
+    if gate.acquire(blocking=False):
+        gate.release()
+        return False
+    gate.lockfile.close()
+    return True
+
+
+def _gate(file: Path) -> Path:
+    return file.with_suffix(".gate")
+
+
 def _place(name: str) -> tuple[bool, str]:
     return name not in OF_ALL_NODES, name
 
 
 def _take(held: ExitStack, file: Path, use: Use, wait: bool) -> bool:
     """Through a gate, so that one who wants it alone is not passed for ever by those who share."""
-    gate = InterProcessLock(file.with_suffix(".gate"))
+    gate = InterProcessLock(_gate(file))
     lock = InterProcessReaderWriterLock(file.with_suffix(".lease"))
     if not gate.acquire(blocking=wait):
         gate.lockfile.close()  # fasteners leaves it open where it did not get the lock

@@ -4,12 +4,16 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 import docker
+import pytest
 
 from testbed import paths, readiness, scratch, vagrant
+from testbed.cluster import Cluster
 from testbed.host import Line
+from testbed.leases import Use, lease
 from testbed.machine import Machine
 from testbed.plain_http import HTTP
 from testbed.providers.docker import CHECKOUT_LABEL, MACHINE_LABEL
@@ -17,6 +21,8 @@ from testbed.transcript import Result
 from testbed.wait import WaitTimeout, wait_until
 from tests.cluster.by_hand_seen import NODES, ByHand, Made, Settings, Unfilled, started
 
+NAME = "cluster-by-hand"
+GROUP = pytest.mark.xdist_group(NAME)
 HEALTH_SECONDS = 60
 # What the workshop sets in config.rb; the port has a line of its own, as it must be free on this machine.
 SETTINGS = "$num_instances=3\n$update_channel='alpha'\n$vb_gui = false\n$vb_memory = 1024\n$vb_cpus = 1\n"
@@ -47,7 +53,44 @@ DECLARED_ARE_THERE = (
 )
 
 
-def copy_samples() -> Settings:
+class Section:
+    """What was seen, seen when it is first asked for: who wants the settings alone needs no cluster."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What Vagrant knew before there was a machine."""
+        return _copy_samples()
+
+    @cached_property
+    def unfilled(self) -> Unfilled:
+        """The first `vagrant up`, too early."""
+        _ = self.settings  # which are in the checkout then
+        return _start_unfilled(self._address)
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        """The rest of the section on the cluster, typed once to its end."""
+        return _follow(self.unfilled.network)
+
+
+@contextmanager
+def opened(cluster: Cluster) -> Iterator[Section]:
+    """The section in a checkout of its own, which is gone at the end with its machines; what was seen stays."""
+    with lease({"by-hand": Use.ALONE}), scratch.checkout():  # of which there is one
+        yield Section(cluster.services_address)
+
+
+def run(cluster: Cluster) -> Section:
+    """All of the section."""
+    with opened(cluster) as section:
+        _ = section.by_hand  # and with it the others
+    return section
+
+
+def _copy_samples() -> Settings:
     """The section's first block, in the scratch checkout."""
     status = "vagrant status --machine-readable"
     changed = scratch.run("cd ${HOME}/src/github.com/coreos/coreos-vagrant && pwd")
@@ -57,14 +100,14 @@ def copy_samples() -> Settings:
     return Settings(changed, config, copied, edited)
 
 
-def start_unfilled(address: str) -> Unfilled:
+def _start_unfilled(address: str) -> Unfilled:
     """`vagrant up` with the samples as they are; `address` is the suite's own cluster's, to stay clear of."""
     network = scratch.free_subnet(address).rpartition(".")[0]
     scratch.run(f"./cododemo prepare --subnet {network}.0/24")
     return Unfilled(network, scratch.run("vagrant up"))
 
 
-def follow(network: str) -> ByHand:
+def _follow(network: str) -> ByHand:
     """The section from its settings on."""
     port = _free_port()
     _configure(port)

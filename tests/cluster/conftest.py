@@ -7,4 +7,5 @@ from tests.cluster.fleetctl import fleetctl as fleetctl
 from tests.cluster.ha_drill import ha_drill as ha_drill
 from tests.cluster.nginx_drill import nginx_drill as nginx_drill
 from tests.cluster.quorum_drill import quorum_drill as quorum_drill
+from tests.cluster.reboot_drill import reboot as reboot
 from tests.cluster.text_units import install as install

@@ -13,8 +13,10 @@ from testbed.leases import KEYS, QUORUM, Use
 from testbed.machine import Machine
 from testbed.readiness import wait_for_members
 from testbed.transcript import Result
+from tests.cluster.background.outcome import of_drill
 
-GROUP = pytest.mark.xdist_group("quorum-drill")
+NAME = "quorum-drill"
+GROUP = pytest.mark.xdist_group(NAME)
 DRILL = "http://127.0.0.1:4001/v2/keys/drill"
 
 
@@ -55,9 +57,14 @@ class QuorumDrill:
 @pytest.fixture(scope="session")
 def quorum_drill(the_cluster: Cluster) -> QuorumDrill:
     """The drill, run once for all who read it."""
-    with leased(the_cluster, (), Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
-        seen = _drill(the_cluster.nodes)
-        the_cluster.nodes[0].run(f"curl -sL {DRILL}?recursive=true -XDELETE")
+    return of_drill(NAME, lambda: run(the_cluster))
+
+
+def run(cluster: Cluster) -> QuorumDrill:
+    """The drill, on the members of all nodes."""
+    with leased(cluster, (), Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
+        seen = _drill(cluster.nodes)
+        cluster.nodes[0].run(f"curl -sL {DRILL}?recursive=true -XDELETE")
         return seen
 
 

@@ -1,38 +1,44 @@
 """A cluster of three, made by hand: the workshop's commands in its order, in a checkout and with machines of their own."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from fixtures.claims import as_written, claim
-from testbed import host, scratch
+from testbed import host
 from testbed.cluster import Cluster
-from testbed.leases import Use, lease
-from tests.cluster.by_hand import copy_samples, follow, start_unfilled
+from tests.cluster.background.outcome import of_drill
+from tests.cluster.by_hand import GROUP, NAME, Section, opened
 from tests.cluster.by_hand_seen import NODES, ByHand, Made, Settings, Unfilled
 
-pytestmark = pytest.mark.xdist_group("cluster-by-hand")
+pytestmark = GROUP
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    """What Vagrant knew before there was a machine; the checkout and its machines are gone at the end."""
-    with lease({"by-hand": Use.ALONE}), scratch.checkout():  # of which there is one
-        yield copy_samples()
+def section(the_cluster: Cluster) -> Iterator[Section]:
+    """The section on the cluster, typed once."""
+    with ExitStack() as checkout:
+        yield of_drill(NAME, lambda: checkout.enter_context(opened(the_cluster)))
 
 
-@pytest.fixture(scope="module")
-def unfilled(the_cluster: Cluster, request: pytest.FixtureRequest) -> Unfilled:
+@pytest.fixture
+def settings(section: Section) -> Settings:
+    """What Vagrant knew before there was a machine."""
+    return section.settings
+
+
+@pytest.fixture
+def unfilled(section: Section) -> Unfilled:
     """The first `vagrant up`, too early."""
-    request.getfixturevalue("settings")  # which are in the checkout then
-    return start_unfilled(the_cluster.services_address)
+    return section.unfilled
 
 
-@pytest.fixture(scope="module")
-def by_hand(unfilled: Unfilled) -> ByHand:
-    """The rest of the section on the cluster, typed once to its end."""
-    return follow(unfilled.network)
+@pytest.fixture
+def by_hand(section: Section) -> ByHand:
+    """What was seen from the first `vagrant up` that made machines to the last."""
+    return section.by_hand
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
@@ -10,28 +9,15 @@ from fixtures.claims import as_written, claim
 from fixtures.machines import leased
 from testbed import host
 from testbed.cluster import Cluster
-from testbed.leases import QUORUM, Use
+from testbed.leases import Use
 from testbed.machine import Machine
-from testbed.restart import wait_until_ready
 from testbed.transcript import Result
-from testbed.wait import wait_until
+from tests.cluster.reboot_drill import BY_HAND, GROUP, Reboot
 
 BLOCK = ("core-01", "core-02", "core-03")
-BY_HAND = "left-by-hand"
-REBOOT_SECONDS = 60
 BOOT_SECONDS = 60
 TIME = re.compile(r"(?:(\d+)min )?([\d.]+)(ms|s)\b")
 WORKSHOP = "/media/claim"
-
-
-@dataclass(frozen=True)
-class Reboot:
-    """What `sudo reboot` did to a node: its state after it, what was on it before, and what after it was switched on again."""
-
-    status: Result
-    before: Result
-    after: Result
-    containers: Result
 
 
 @claim("cluster.ssh-core-01")
@@ -239,48 +225,22 @@ def test_etc_is_an_overlay_over_a_layer_in_usr(node: Machine) -> None:
     assert kind.stdout.strip() == "overlay", kind.expected("an overlay")
 
 
-@pytest.fixture(scope="module")
-def reboot(the_cluster: Cluster) -> Reboot:
-    """`sudo reboot` on core-02, once, with a container on it that was started by hand."""
-    with leased(the_cluster, ("core-02",), Use.ALONE, {QUORUM: Use.ALONE}) as held:
-        node = held["core-02"]
-        before = node.run(f"docker run --detach --name {BY_HAND} busybox sleep 1000 >/dev/null; cat /etc/machine-id")
-        try:
-            node.run("sudo reboot")
-            status = wait_until(_status_when_off, "core-02: is off", seconds=REBOOT_SECONDS)
-        finally:
-            the_cluster.provider.power_on(node.name)
-            wait_until_ready(node)
-            after, containers = node.run("cat /etc/machine-id"), node.run("docker ps --all --format '{{.Names}} {{.State}}'")
-            node.run(f"docker rm --force {BY_HAND}")
-    assert status is not None
-    return Reboot(status, before, after, containers)
-
-
-def _status_when_off() -> Result | None:
-    status = host.run("vagrant status core-02 --machine-readable")
-    return None if ",core-02,state,running" in status.stdout else status
-
-
-in_one_process = pytest.mark.xdist_group("reboot-of-core-02")
-
-
 @as_written("cluster.reboot-node", fails_with="stopped")
-@in_one_process
+@GROUP
 def test_node_comes_back_by_itself(reboot: Reboot) -> None:
     """`sudo reboot` on core-02."""
     assert ",core-02,state,running" in reboot.status.stdout, reboot.status.expected("core-02 to come back by itself")
 
 
 @claim("cluster.reboot-node")
-@in_one_process
+@GROUP
 def test_node_keeps_its_machine_id_over_a_reboot(reboot: Reboot) -> None:
     """`sudo reboot` on core-02, and on again."""
     assert reboot.after.stdout == reboot.before.stdout, reboot.after.expected(f"the machine ID {reboot.before.stdout}")
 
 
 @claim("cluster.reboot-node")
-@in_one_process
+@GROUP
 def test_container_started_by_hand_is_off_after_a_reboot(reboot: Reboot) -> None:
     """`docker ps` after `sudo reboot`."""
     assert reboot.containers.stdout == f"{BY_HAND} exited\n", reboot.containers.expected(f"{BY_HAND}, exited")

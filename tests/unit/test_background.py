@@ -16,7 +16,7 @@ def test_each_name_has_a_drill_in_the_same_order() -> None:
         ("test_ha_web.py::test_the_page_stays@ha-drill", "ha-drill"),
         ("test_redis_fleet.py::test_in_the_end_one_runs[machine-cut-off]", "machine-cut-off"),
         ("test_redis_ambassador_dynamic.py::test_both_follow@redis-ambassador-dynamic", "redis-ambassador-dynamic"),
-        ("test_etcd.py::test_put@quorum-drill", None),
+        ("test_etcd.py::test_put@etcd-exercise", None),
         ("test_etcd.py::test_put", None),
     ],
 )
@@ -25,4 +25,16 @@ def test_a_drill_is_told_by_a_test_s_name(test: str, name: str | None) -> None:
 
 
 def test_drills_that_are_read_run_in_their_order() -> None:
-    assert wanted(["a@redis-restart", "b[leader-lost]", "c@redis-restart", "d"]) == ["leader-lost", "redis-restart"]
+    assert wanted(_of_cluster("a@redis-restart", "b[leader-lost]", "c@redis-restart", "d")) == [["leader-lost", "redis-restart"]]
+
+
+def test_those_that_want_other_machines_have_a_lane_of_their_own() -> None:
+    assert wanted(_of_cluster("a@cluster-by-hand", "b@cloud-config")) == [["cloud-config"], ["cluster-by-hand"]]
+
+
+def test_a_unit_test_with_such_a_name_reads_none() -> None:
+    assert wanted(["tests/unit/test_background.py::test_names[leader-lost]"]) == []
+
+
+def _of_cluster(*tests: str) -> list[str]:
+    return [f"tests/cluster/{test}" for test in tests]

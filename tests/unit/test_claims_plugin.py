@@ -167,7 +167,8 @@ def test_junit_tells_claim_and_form(suite: Suite, workers: tuple[str, ...], pyte
     }
 
 
-def test_tests_run_in_the_order_of_the_chapters_and_those_of_the_whole_cluster_last(suite: Suite) -> None:
+def test_tests_run_in_the_order_of_the_chapters_and_those_that_want_the_quorum_last(suite: Suite) -> None:
     page = '@claim("web.page")\ndef test_page(): pass\n'
-    result = suite("--collect-only", "-q", a_etcd=LEADER, b_web=page, c_web=page)
+    quorum = "@pytest.fixture\ndef quorum(): pass\n" + LEADER.replace("():", "(quorum):")
+    result = suite("--collect-only", "-q", a_etcd="import pytest\n" + quorum, b_web=page, c_web=page)
     result.stdout.re_match_lines([r".*b_web", r".*c_web", r".*a_etcd.*gone", r".*a_etcd.*leader$"], consecutive=True)

@@ -114,10 +114,10 @@ def test_what_passed_only_when_run_again_is_flaky(recorded: Suite) -> None:
 
 
 def test_remaining_time_is_that_of_the_last_run(recorded: Suite, pytester: pytest.Pytester) -> None:
-    last = "tests/cluster/test_etcd.py::test_get"
+    last = "tests/cluster/test_web.py::test_page"
     (pytester.path / "state").mkdir()
     (pytester.path / "state" / "last-run.json").write_text(json.dumps({last: 40}))
-    recorded(etcd=FAILS, web=PASSES).stdout.fnmatch_lines(["The web *about 40 s to go]"])
+    recorded(etcd=FAILS, web=PASSES).stdout.fnmatch_lines(["etcd by hand *about 40 s to go]"])
     assert json.loads((pytester.path / "state" / "last-run.json").read_text())[last] < 40
 
 

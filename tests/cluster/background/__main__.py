@@ -1,6 +1,7 @@
 """Runs the drills that are named: `python -m tests.cluster.background machine-killed leader-lost nginx-drill`."""
 
 import sys
+import traceback
 
 from testbed.cluster import Cluster, demand_running
 from testbed.transcript import TRANSCRIPT
@@ -30,6 +31,7 @@ def _run(cluster: Cluster, drills: Drills, left: list[str]) -> None:
                 next(stories, None)
             _hand_over(left.pop(0), seen, "")
     except Exception as error:  # its readers shall see it
+        traceback.print_exc()
         _hand_over(left.pop(0), None, f"{type(error).__name__}: {error}")
 
 

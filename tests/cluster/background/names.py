@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 
 FAILOVER = ("process-killed", "container-killed", "engine-restarted", "machine-killed", "machine-cut-off", "leader-lost")
-NAMES = (*FAILOVER, "ha-drill", "nginx-drill", "redis-ambassador", "redis-ambassador-dynamic", "redis-restart", "cloud-config")
+FOLDER = "tests/cluster/"
+OF_ALL_NODES = ("ha-drill", "redis-ambassador", "redis-ambassador-dynamic")
+LANES = (
+    (
+        *(*OF_ALL_NODES, *FAILOVER),
+        *("nginx-drill", "redis-restart", "quorum-drill", "reboot-of-core-02", "cloud-config"),
+    ),
+    ("cluster-by-hand",),
+)
+"""Each lane is a process of its own: the drills of the first want the same machines, and those of the second none of them.
+
+First come those that want all nodes: as long as workers have tests for boot2docker, which need none.
+"""
+NAMES = tuple(name for lane in LANES for name in lane)
 
 
 def read_by(test: str) -> str | None:
@@ -11,7 +24,8 @@ def read_by(test: str) -> str | None:
     return next((name for name in NAMES if test.endswith(f"@{name}") or f"[{name}]" in test), None)
 
 
-def wanted(tests: Sequence[str]) -> list[str]:
-    """The drills that any of these tests reads, in their order."""
-    read = {read_by(test) for test in tests}
-    return [name for name in NAMES if name in read]
+def wanted(tests: Sequence[str]) -> list[list[str]]:
+    """The drills that any of these tests reads, in their order, by lane; a lane of which none is read is left out."""
+    read = {read_by(test) for test in tests if test.startswith(FOLDER)}
+    lanes = ([name for name in lane if name in read] for lane in LANES)
+    return [lane for lane in lanes if lane]

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 FOLDER = paths.STATE / "run" / "drills"
 LOG = paths.LOGS / "drills.log"
-# All of them, one after the other, take five minutes on a quiet machine; each wait within them has a bound of its own.
+# Those of a lane, one after the other, take five minutes on a quiet machine; each wait within them has a bound of its own.
 WAIT_SECONDS = 1200
 
 
@@ -34,7 +34,7 @@ def of_drill(name: str, run: Callable[[], T]) -> T:
 
     Raises TestbedError when the drill broke, or its process ended without it.
     """
-    if not pid_file().exists():
+    if not pid_file(name).exists():
         return run()
     outcome = _wait_for(name)
     TRANSCRIPT.results.extend(outcome.commands)
@@ -42,6 +42,11 @@ def of_drill(name: str, run: Callable[[], T]) -> T:
         raise TestbedError(f"{name}: {outcome.broke}")
     seen: T = outcome.seen  # type: ignore[assignment]  # it is what `run` returned in the other process
     return seen
+
+
+def is_to_come(name: str) -> bool:
+    """Whether a process runs the drill and has not come to its end."""
+    return pid_file(name).exists() and not _file(name).exists()
 
 
 def keep(name: str, outcome: Outcome) -> None:
@@ -52,16 +57,16 @@ def keep(name: str, outcome: Outcome) -> None:
     part.replace(_file(name))
 
 
-def pid_file() -> Path:
-    """Where the id of the process that runs the drills is kept, as long as tests may read them."""
-    return FOLDER / "pid"
+def pid_file(name: str) -> Path:
+    """Where the id of the process that runs the drill is kept, as long as tests may read it."""
+    return FOLDER / f"{name}.pid"
 
 
 def _wait_for(name: str) -> Outcome:
     def there() -> bool:
-        if not _file(name).exists() and not lives(int(pid_file().read_text())):
+        if is_to_come(name) and not lives(int(pid_file(name).read_text())):
             raise TestbedError(f"{name}: the drills ended before it; see {LOG.relative_to(paths.ROOT)}")
-        return _file(name).exists()
+        return not is_to_come(name)
 
     wait_until(there, f"the drill: {name}", seconds=WAIT_SECONDS)
     outcome: Outcome = pickle.loads(_file(name).read_bytes())

@@ -5,22 +5,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import IO
 
 import pytest
 
 from fixtures.cluster import BROUGHT_UP
+from fixtures.wants import name_with_group
 from testbed import paths
-from tests.cluster.background.names import wanted
+from tests.cluster.background.names import NAMES, wanted
 from tests.cluster.background.outcome import FOLDER, LOG, pid_file
 
-RUNNING = pytest.StashKey[subprocess.Popen[bytes]]()
+RUNNING = pytest.StashKey[list[subprocess.Popen[bytes]]]()
 HEAL_SECONDS = 120
 
 
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Without xdist. The cluster is up: its plugin asks to be called first."""
     if not hasattr(session.config, "workerinput"):
-        _start(session.config, [_name_and_group(item) for item in session.items])
+        _start(session.config, [name_with_group(item) for item in session.items])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -32,33 +34,34 @@ def pytest_xdist_node_collection_finished(node: object, ids: Sequence[str]) -> N
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A drill that still runs is broken off: it heals what it did, unless the cluster is about to be taken down anyway."""
-    drills = session.config.stash.get(RUNNING, None)
-    if drills is None:
-        return
-    if drills.poll() is None:
-        drills.send_signal(signal.SIGKILL if BROUGHT_UP in session.config.stash else signal.SIGINT)
-    drills.wait(HEAL_SECONDS)
-    pid_file().unlink(missing_ok=True)
+    lanes = session.config.stash.get(RUNNING, [])
+    for lane in lanes:
+        if lane.poll() is None:
+            lane.send_signal(signal.SIGKILL if BROUGHT_UP in session.config.stash else signal.SIGINT)
+    for lane in lanes:
+        lane.wait(HEAL_SECONDS)
+    if lanes:
+        for name in NAMES:
+            pid_file(name).unlink(missing_ok=True)
 
 
 def _start(config: pytest.Config, tests: Sequence[str]) -> None:
     if RUNNING in config.stash or config.option.collectonly:
         return
-    shutil.rmtree(FOLDER, ignore_errors=True)  # what a run that was killed left
-    names = wanted(tests)
-    if not names:
+    lanes = wanted(tests)
+    if not lanes:  # and another run of this checkout may have some
         return
+    shutil.rmtree(FOLDER, ignore_errors=True)  # what a run that was killed left
     FOLDER.mkdir(parents=True)
     paths.LOGS.mkdir(exist_ok=True)
     with LOG.open("w") as log:
-        command = [sys.executable, "-m", "tests.cluster.background", *names]
-        # In a session of its own: Ctrl-C is told to it by this process, when the tests have stopped.
-        drills = subprocess.Popen(command, cwd=paths.ROOT, stdout=log, stderr=log, start_new_session=True)
-    pid_file().write_text(str(drills.pid))
-    config.stash[RUNNING] = drills
+        config.stash[RUNNING] = [_started(names, log) for names in lanes]
 
 
-def _name_and_group(item: pytest.Item) -> str:
-    """As xdist names a test, so that it goes to the worker of its group."""
-    mark = item.get_closest_marker("xdist_group")
-    return f"{item.nodeid}@{mark.args[0]}" if mark else item.nodeid
+def _started(names: Sequence[str], log: IO[str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.cluster.background", *names]
+    # In a session of its own: Ctrl-C is told to it by this process, when the tests have stopped.
+    lane = subprocess.Popen(command, cwd=paths.ROOT, stdout=log, stderr=log, start_new_session=True)
+    for name in names:
+        pid_file(name).write_text(str(lane.pid))
+    return lane

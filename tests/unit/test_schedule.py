@@ -1,0 +1,87 @@
+"""What a worker is given next: something that can begin, and of that what wants the most."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from fixtures.schedule import Outlook
+from fixtures.wants import ANY, MACHINES, NODES, named
+from testbed.leases import Use
+
+NAMES = ("boot2docker", "core-01", "core-02", "core-03")
+ONE = {ANY: Use.ALONE}
+MODULE = """
+import os, time, pytest
+from pathlib import Path
+
+def ran(name):
+    with Path("ran").open("a") as file:
+        file.write(name + " ")
+
+@pytest.fixture
+def boot2docker():
+    pass
+
+@pytest.fixture
+def nodes():
+    pass
+
+def test_begins(): time.sleep(0.3)
+def test_also_begins(): time.sleep(0.3)
+def test_of_one(boot2docker): ran("one")
+def test_of_all(nodes): ran("all")
+def test_of_none(): ran("none")
+"""
+
+
+def outlook(
+    free: Sequence[str] = NAMES, own: Sequence[str] = (), ahead: Sequence[Mapping[str, Use]] = (), waited_for: Sequence[str] = ()
+) -> Outlook:
+    return Outlook(NAMES[1:], frozenset(own), ahead, lambda name, _: name in free, lambda name: name in waited_for)
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "allowed"),
+    [
+        (outlook(), {"core-01": Use.ALONE}, True),
+        (outlook(free=["core-02"]), {"core-01": Use.ALONE}, False),
+        (outlook(free=["core-02"]), {"core-01": Use.ALONE, "core-02": Use.ALONE}, False),
+        (outlook(free=["core-02"]), ONE, True),
+        (outlook(free=["boot2docker"]), ONE, False),
+        (outlook(free=["core-02"]), {"core-02": Use.ALONE} | ONE, False),
+        (outlook(free=[]), {}, True),
+        # Its own lease ends before; but who waits for that comes first.
+        (outlook(free=[], own=["core-01"]), {"core-01": Use.ALONE}, True),
+        (outlook(free=[], own=["core-01"], waited_for=["core-01"]), {"core-01": Use.ALONE}, False),
+        (outlook(free=[], own=[ANY]), ONE, True),
+        (outlook(free=[], own=[ANY], waited_for=["core-03"]), ONE, False),
+        # What another worker is about to begin.
+        (outlook(ahead=[{"core-01": Use.ALONE}]), {"core-01": Use.SHARED}, False),
+        (outlook(ahead=[{"core-01": Use.SHARED}]), {"core-01": Use.SHARED}, True),
+        (outlook(free=["core-02"], ahead=[ONE]), ONE, False),
+        (outlook(free=["core-02", "core-03"], ahead=[ONE]), ONE, True),
+    ],
+)
+def test_what_need_not_wait_is_allowed(seen: Outlook, wanted: Mapping[str, Use], allowed: bool) -> None:
+    assert seen.allows(wanted) is allowed
+
+
+def test_nodes_and_machines_get_the_names_that_the_cluster_has() -> None:
+    assert named({NODES: Use.SHARED}, NAMES[:2]) == {"core-01": Use.SHARED}
+    assert named({MACHINES: Use.ALONE, ANY: Use.ALONE}, NAMES[:2]) == {ANY: Use.ALONE} | dict.fromkeys(NAMES[:2], Use.ALONE)
+    assert named({"core-03": Use.ALONE}, NAMES[:2]) == {}
+
+
+def test_what_wants_the_most_is_handed_out_first(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> None:
+    root = request.config.rootpath
+    pytester.makeini(f'[pytest]\npythonpath = "{root}"')
+    pytester.makeconftest(
+        'pytest_plugins = ["fixtures.schedule"]\n'
+        "import fixtures.schedule\n"
+        'fixtures.schedule.FreeFirst._machines = ("boot2docker", "core-01", "core-02", "core-03")\n'
+        "fixtures.schedule.is_free = lambda name, use: True\n"
+        "fixtures.schedule.is_to_come = lambda name: False\n"
+    )
+    pytester.makepyfile(MODULE)
+    pytester.runpytest_subprocess("-n", "1", "--dist", "loadgroup").assert_outcomes(passed=5)
+    assert (pytester.path / "ran").read_text().split() == ["all", "one", "none"]
