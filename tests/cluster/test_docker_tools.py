@@ -60,7 +60,7 @@ class Swarm:
 @pytest.fixture(scope="module")
 def pushes(the_cluster: Cluster) -> Pushes:
     commit_and_push = "git commit --quiet --all --message new; git push ../received.git main"
-    with builder_somewhere(the_cluster) as build:
+    with builder_somewhere(the_cluster, on_node=True) as build:  # boot2docker has no git
         build.said(f"git init --quiet --bare received.git; cat >received.git/hooks/post-receive <<'END'\n{HOOK}END")
         build.said("chmod +x received.git/hooks/post-receive; git init --quiet --initial-branch main work")
         build.said("cd work; git config user.name core; git config user.email core@core-01; touch Dockerfile; git add Dockerfile")
