@@ -27,18 +27,20 @@ FOLDER = paths.STATE / "run" / "snapshots"
 NO_ANSWER = (DockerException, RequestsConnectionError, MachineUnreachable)
 """What a look at a machine raises that does not answer, by ssh or as an engine."""
 
-# Users, running and failed units, unit files, the workshop's paths with owner and mode, the packet filter, what is full, and the
-# time. As root at once, because each sudo is three lines of the journal.
+# Users, running and failed units, unit files, the workshop's paths with owner and mode, the engine's bridges, the packet filter,
+# what is full, and the time. As root at once, because each sudo is three lines of the journal.
 SYSTEM = "sudo sh -c " + shlex.quote(
     "sed 's/^/user /' /etc/passwd; sed 's/^/group /' /etc/group; "
     "systemctl list-units --plain --no-legend --type=service,socket,timer --state=active,failed "
     "| awk '{print \"unit\", $1, $3}'; "
     "find /media /home /opt /etc/systemd/system /run/systemd/system /etc/docker /root /var/shared "
     "-printf 'file %p %y %m %u:%g\\n' 2>/dev/null; "
+    "ls /sys/class/net | sed -En 's/^(docker|br-)/bridge &/p'; "
     "iptables -S | sed -En 's/^-[AP] (INPUT|OUTPUT) /iptables &/p'; "
     'df --output=pcent,ipcent,target 2>/dev/null | awk \'$1 == "100%" || $2 == "100%" {print "full", $3}\'; '
     "date '+clock %s %Z'"
 )
+BRIDGE = "bridge br-"
 # What systemd and docker's own work bring and take on their own; etcd's members belong to the lease of the quorum.
 PASSING = ("unit systemd-tmpfiles-clean.service", "unit run-docker-runtime", "unit logrotate", "unit etcd2.service")
 # Images of the registry are a cache: any test may pull them, none has to remove them.
@@ -69,7 +71,16 @@ def snapshot(machine: Machine) -> list[str]:
         containers = beside.submit(lambda: list(_of_docker(machine.docker)))
         system = machine.quietly(SYSTEM).stdout.splitlines()
         lines = [_clock(line) if line.startswith("clock ") else line for line in system if not line.startswith(PASSING)]
-        return sorted([*lines, *containers.result()])
+        return sorted([*lines, *containers.result(), *_networks(machine.docker, lines)])
+
+
+def _networks(engine: docker.DockerClient, lines: Iterable[str]) -> list[str]:
+    """The networks that have a bridge of their own among these lines: those that somebody made.
+
+    Only then is the engine asked for their names: one whose swarm has lost its leader lists no networks for up to 20 s.
+    """
+    made = {line.removeprefix(BRIDGE) for line in lines if line.startswith(BRIDGE)}
+    return [f"network {each['Name']}" for each in engine.api.networks() if each["Id"][:12] in made] if made else []
 
 
 def _clock(line: str) -> str:
@@ -161,8 +172,6 @@ def _of_docker(engine: docker.DockerClient) -> Iterable[str]:
         yield from (f"image {tag}" for tag in tags if tag not in CACHED or not image["RepoDigests"])
     for volume in engine.api.volumes()["Volumes"] or []:
         yield f"volume {volume['Name']}"
-    for network in engine.api.networks():
-        yield f"network {network['Name']}"
 
 
 def _leaves(node: dict[str, Any]) -> Iterable[dict[str, Any]]:
