@@ -61,7 +61,7 @@ def another_image(*_: Machine, files: Mapping[str, Mapping[str, str]]) -> Iterat
     """There is another image of a node, `cododemo-sabotage`, and the files are edited to use it."""
     engine = docker.from_env()
     node = preparation.read_facts()["images"]["node"]
-    engine.images.build(fileobj=BytesIO(f"FROM {node}\nLABEL another=one\n".encode()), tag=OTHER_IMAGE, rm=True)
+    engine.images.build(fileobj=BytesIO(f"FROM {node}\nLABEL another=one\n".encode()), tag=OTHER_IMAGE, rm=True, forcerm=True)
     try:
         with edited(files=files):
             yield
