@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -129,8 +130,9 @@ class Register:
     claims: Mapping[str, Claim]
 
 
+@cache
 def load(folder: Path = CLAIMS) -> Register:
-    """Returns the register that lies in the folder, its chapters in the order of their files' names.
+    """Returns the register that lies in the folder, its chapters in the order of their files' names; read once a process.
 
     Raises TestbedError with every mistake, one a line: `claims/05-etcd.yaml:17: etcd.version: today: what is wrong`.
     """
