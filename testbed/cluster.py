@@ -125,11 +125,11 @@ def up(options: Options, say: Say = print) -> Cluster:
         with one_at_a_time:
             say(f"{time.monotonic() - started:6.1f} s  {line}")
 
-    subnet = IPv4Network(options.subnet)
-    addresses = {name: str(subnet[FIRST_HOST + i]) for i, name in enumerate(machine_names(options.nodes))}
     try:
         for_machines = preparation.prepare(options, progress)
         begun = time.monotonic()
+        subnet = IPv4Network(f"{for_machines.address}/24", strict=False)
+        addresses = {name: str(subnet[FIRST_HOST + i]) for i, name in enumerate(machine_names(options.nodes))}
         cluster = Cluster(addresses, options.provider, options.manager_name, for_machines.address, 0)
         start(cluster, progress)
     except BaseException:

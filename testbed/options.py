@@ -27,7 +27,7 @@ class Options:
 
     provider: str = "docker"
     nodes: int = 3
-    subnet: str = "172.28.8.0/24"
+    subnet: str = "auto"
     discovery: str = "private"
     registry_port: int = 0
     keep: str = "never"
@@ -62,7 +62,8 @@ class Options:
             raise TestbedError("--manager fleet: needs --era-binaries PATH, too; the README says where fleet is archived")
         if self.era_binaries is not None:
             era_binaries.demand(self.era_binaries)
-        _validate_subnet(self.subnet)
+        if self.subnet != "auto":
+            _validate_subnet(self.subnet)
         _validate_discovery(self.discovery)
 
 
@@ -75,7 +76,7 @@ def add_arguments(add: Callable[..., Any]) -> None:
         help=f"what Vagrant makes machines of: {', '.join(providers.KNOWN)} (docker)",
     )
     add("--nodes", type=int, default=default.nodes, metavar="N", help=f"number of nodes, 1 to {MOST_NODES} (3)")
-    add("--subnet", default=default.subnet, help=f"the cluster's own network, a private IPv4 /24 ({default.subnet})")
+    add("--subnet", default=default.subnet, help="the cluster's own network, a private IPv4 /24, or any that is free (auto)")
     add(
         "--discovery",
         default=default.discovery,
@@ -124,7 +125,7 @@ def _validate_subnet(subnet: str) -> None:
     try:
         network = ipaddress.IPv4Network(subnet)
     except ValueError as error:
-        raise TestbedError(f"--subnet {subnet}: {error}; write it like {Options.subnet}") from None
+        raise TestbedError(f"--subnet {subnet}: {error}; write it like 172.28.8.0/24, or auto") from None
     if network.prefixlen != 24 or not any(network.subnet_of(private) for private in PRIVATE):
         raise TestbedError(f"--subnet {subnet}: a /24 of the private ranges (10/8, 172.16/12, 192.168/16) is needed")
 

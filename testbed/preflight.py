@@ -7,7 +7,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Literal
 
-from testbed import pairs, paths
+from testbed import pairs, subnets
 from testbed.errors import TestbedError
 from testbed.options import Options
 from testbed.survey import GIB, Host, survey, version
@@ -162,24 +162,18 @@ def disk(host: Host, which: str) -> Check:
 
 
 def subnet(host: Host, options: Options) -> Check:
-    """The wanted network against the host's routes and the engine's networks, but for this checkout's own."""
-    wanted = ipaddress.IPv4Network(options.subnet)
-    taken = _taken(host)
-    clash = next((f"{name} ({network})" for name, network in taken if network.overlaps(wanted)), None)
+    """The wanted network, or else any, against the host's routes and the engine's networks, but for this checkout's own."""
+    taken = subnets.taken(host.networks, host.routes)
+    free = subnets.free(taken)
+    if options.subnet == "auto":
+        if free is None:
+            return Check("subnet", "fail", subnets.NONE_FREE, "choose one: --subnet ADDRESS/24")
+        return Check("subnet", "ok", f"{free} is free")
+    clash = subnets.clash(ipaddress.IPv4Network(options.subnet), taken)
     if clash is None:
-        return Check("subnet", "ok", f"{wanted} is free")
-    others = (ipaddress.IPv4Network(f"172.{second}.8.0/24") for second in range(28, 16, -1))
-    free = next((other for other in others if not any(network.overlaps(other) for _, network in taken)), "ADDRESS/24")
-    mend = f"take another: --subnet {free}; what another checkout left there goes with its own ./cododemo down"
-    return Check("subnet", "fail", f"{wanted} is in use by {clash}", mend)
-
-
-def _taken(host: Host) -> list[tuple[str, ipaddress.IPv4Network]]:
-    """Every network that is somebody else's, with whose it is; the route to a Docker bridge is not counted again."""
-    own = paths.checkout_id()
-    bridges = {network.bridge for network in host.networks}
-    docker = [(f"Docker network {n.name}", subnet) for n in host.networks if n.checkout != own for subnet in n.subnets]
-    return docker + [(f"route on {interface}", net) for interface, net in host.routes if interface not in bridges]
+        return Check("subnet", "ok", f"{options.subnet} is free")
+    mend = f"take another: --subnet {free or 'ADDRESS/24'}; what another checkout left there goes with its own ./cododemo down"
+    return Check("subnet", "fail", f"{options.subnet} is in use by {clash}", mend)
 
 
 def port(host: Host, options: Options) -> Check:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from testbed import discovery, era_binaries, images, paths, providers, services, ssh, userdata
+from testbed import discovery, era_binaries, images, paths, providers, services, ssh, subnets, userdata
 from testbed.options import Options
 
 FACTS_FILE = paths.STATE / "testbed.json"
@@ -32,7 +32,8 @@ def prepare(options: Options, say: Say) -> services.Services:
     paths.STATE.mkdir(exist_ok=True)
     tags = images.ensure(say)
     provider = providers.make(options.provider)
-    for_machines = services.start(tags["filled-services"], IPv4Network(options.subnet), options.registry_port)
+    subnet = subnets.find() if options.subnet == "auto" else IPv4Network(options.subnet)
+    for_machines = services.start(tags["filled-services"], subnet, options.registry_port)
     url = read_facts().get("discovery_url") if _has_nodes() else None
     if url is None:
         url = _discovery_url(options, for_machines)
@@ -69,8 +70,6 @@ def prepare_by_hand(options: Options, say: Say) -> None:
 def as_prepared(options: Options) -> Options:
     """`options` for `vagrant up` by hand: what they leave at its default stays as it is, where there is something already."""
     facts = read_facts()
-    if facts and options.subnet == Options.subnet:
-        options = replace(options, subnet=f"{facts['subnet']}.0/24")
     if _has_nodes() and options.nodes == Options.nodes:
         options = replace(options, nodes=facts["nodes"])
     if _has_nodes() and options.era_binaries is None and facts.get("era_binaries"):

@@ -6,12 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from testbed import host, paths
 from testbed.errors import TestbedError
-from testbed.options import Options
 from testbed.transcript import Result
 
 HOME = paths.STATE / "by-hand"
@@ -49,19 +47,6 @@ def run(command: str) -> Result:
 def watch(command: str) -> tuple[Result, tuple[host.Line, ...]]:
     """As `run`, and the output's lines with their times."""
     return host.watch(command, FOLDER, _environment())
-
-
-def free_subnet(taken: str) -> str:
-    """A /24 for a cluster beside the one at `taken`; raises TestbedError when none of the next hundred is free."""
-    from testbed import preflight, survey
-
-    first, second, third, _ = taken.split(".")
-    found = survey.survey(Options())
-    for step in range(100, 200):
-        options = replace(Options(), subnet=f"{first}.{second}.{(int(third) + step) % 256}.0/24")
-        if preflight.subnet(found, options).verdict == "ok":
-            return options.subnet
-    raise TestbedError(f"no free /24 in {first}.{second}.0.0/16 for a second cluster; take another --subnet")
 
 
 def copy(folder: Path) -> None:

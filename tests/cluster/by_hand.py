@@ -1,5 +1,6 @@
 """The drill behind test_cluster_by_hand.py: the workshop's section on the cluster, typed once, and what was seen."""
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,9 +57,6 @@ DECLARED_ARE_THERE = (
 class Section:
     """What was seen, seen when it is first asked for: who wants the settings alone needs no cluster."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-
     @cached_property
     def settings(self) -> Settings:
         """What Vagrant knew before there was a machine."""
@@ -68,7 +66,7 @@ class Section:
     def unfilled(self) -> Unfilled:
         """The first `vagrant up`, too early."""
         _ = self.settings  # which are in the checkout then
-        return _start_unfilled(self._address)
+        return _start_unfilled()
 
     @cached_property
     def by_hand(self) -> ByHand:
@@ -77,15 +75,15 @@ class Section:
 
 
 @contextmanager
-def opened(cluster: Cluster) -> Iterator[Section]:
+def opened() -> Iterator[Section]:
     """The section in a checkout of its own, which is gone at the end with its machines; what was seen stays."""
     with lease({"by-hand": Use.ALONE}), scratch.checkout():  # of which there is one
-        yield Section(cluster.services_address)
+        yield Section()
 
 
-def run(cluster: Cluster) -> Section:
+def run(_cluster: Cluster) -> Section:
     """All of the section."""
-    with opened(cluster) as section:
+    with opened() as section:
         _ = section.by_hand  # and with it the others
     return section
 
@@ -100,11 +98,11 @@ def _copy_samples() -> Settings:
     return Settings(changed, config, copied, edited)
 
 
-def _start_unfilled(address: str) -> Unfilled:
-    """`vagrant up` with the samples as they are; `address` is the suite's own cluster's, to stay clear of."""
-    network = scratch.free_subnet(address).rpartition(".")[0]
-    scratch.run(f"./cododemo prepare --subnet {network}.0/24")
-    return Unfilled(network, scratch.run("vagrant up"))
+def _start_unfilled() -> Unfilled:
+    """`vagrant up` with the samples as they are."""
+    too_early = scratch.run("vagrant up")  # which prepares, on a network that is free
+    facts = json.loads((scratch.FOLDER / ".cododemo" / "testbed.json").read_text())
+    return Unfilled(facts["subnet"], too_early)
 
 
 def _follow(network: str) -> ByHand:

@@ -8,7 +8,6 @@ import pytest
 
 from fixtures.claims import as_written, claim
 from testbed import host
-from testbed.cluster import Cluster
 from tests.cluster.background.outcome import of_drill
 from tests.cluster.by_hand import GROUP, NAME, Section, opened
 from tests.cluster.by_hand_seen import NODES, ByHand, Made, Settings, Unfilled
@@ -17,10 +16,10 @@ pytestmark = GROUP
 
 
 @pytest.fixture(scope="module")
-def section(the_cluster: Cluster) -> Iterator[Section]:
+def section() -> Iterator[Section]:
     """The section on the cluster, typed once."""
     with ExitStack() as checkout:
-        yield of_drill(NAME, lambda: checkout.enter_context(opened(the_cluster)))
+        yield of_drill(NAME, lambda: checkout.enter_context(opened()))
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from fixtures.options import OPTIONS
-from testbed import scratch
+from testbed import subnets
 from tests.faults import recipe
 from tests.faults.checkout import Checkout, made
 from tests.faults.foreign import PORTS, Foreign, foreign
@@ -16,9 +15,9 @@ from tests.faults.moments import SHORT, Stage, time_of_stages
 
 
 @pytest.fixture(scope="session")
-def checkout(request: pytest.FixtureRequest) -> Iterator[Checkout]:
+def checkout() -> Iterator[Checkout]:
     """A checkout whose runs may be killed, on a network that nobody has. Folders of pytest's are emptied by other sessions."""
-    subnet = scratch.free_subnet(request.config.stash[OPTIONS].subnet)
+    subnet = str(subnets.find())
     with TemporaryDirectory(prefix="cododemo-faults-") as folder, made(Path(folder, "cododemo"), subnet) as checkout:
         yield checkout
 

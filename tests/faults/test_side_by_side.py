@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from testbed import scratch
+from testbed import subnets
 from tests.faults.checkout import Checkout, made
 from tests.faults.left import left, look
 from tests.faults.moments import SHORT, STAGE_SECONDS, Stage
@@ -14,7 +14,7 @@ from tests.faults.moments import SHORT, STAGE_SECONDS, Stage
 @pytest.fixture(scope="module")
 def another(checkout: Checkout) -> Iterator[Checkout]:
     """A second checkout, on another network."""
-    subnet = scratch.free_subnet(checkout.subnet)
+    subnet = str(subnets.find(beside=checkout.subnet))
     with made(checkout.folder.with_name("another"), subnet) as another:
         yield another
 

@@ -64,7 +64,7 @@ def test_good_host_passes_every_check() -> None:
 )
 def test_what_is_in_the_way_fails_with_one_line(changes: dict[str, object], name: str, found: str) -> None:
     host = replace(GOOD, **changes)  # type: ignore[arg-type]  # the table has every field's type
-    options = Options(registry_port=5000)
+    options = Options(registry_port=5000, subnet=str(NET))
     assert verdicts(host, options) == {name: "fail"}
     check = the(name, host, options)
     assert found in str(check)
@@ -100,12 +100,25 @@ def test_more_disk_is_needed_while_the_images_are_not_built() -> None:
 def test_own_network_and_its_route_are_not_in_the_way() -> None:
     own = Network("cododemo", "br-own", (NET,), paths.checkout_id())
     host = replace(GOOD, networks=(*GOOD.networks, own), routes=(*GOOD.routes, ("br-own", NET)))
-    assert the("subnet", host).verdict == "ok"
+    assert the("subnet", host, Options(subnet=str(NET))).verdict == "ok"
+
+
+def routes(*seconds: int) -> tuple[tuple[str, IPv4Network], ...]:
+    return tuple(("tun0", IPv4Network(f"172.{second}.0.0/16")) for second in seconds)
 
 
 def test_free_subnet_is_proposed() -> None:
-    taken = tuple(("tun0", IPv4Network(f"172.{second}.0.0/16")) for second in (27, 28))
-    assert "--subnet 172.26.8.0/24" in the("subnet", replace(GOOD, routes=taken)).mend
+    host = replace(GOOD, routes=routes(27, 28))
+    assert "--subnet 172.26.8.0/24" in the("subnet", host, Options(subnet=str(NET))).mend
+
+
+def test_free_subnet_is_taken_where_none_is_asked_for() -> None:
+    assert the("subnet", replace(GOOD, routes=routes(27, 28))).found == "172.26.8.0/24 is free"
+
+
+def test_without_a_free_subnet_one_is_asked_for() -> None:
+    check = the("subnet", replace(GOOD, routes=routes(*range(18, 29))))
+    assert (check.verdict, check.mend) == ("fail", "choose one: --subnet ADDRESS/24")
 
 
 def test_demand_raises_the_first_failure(monkeypatch: pytest.MonkeyPatch) -> None:
