@@ -78,7 +78,7 @@ def _run(check: pytest.Function) -> tuple[str, str, str]:
 def _reserved(check: pytest.Function, cluster: Cluster) -> Iterator[tuple[Machine, ...]]:
     """The nodes that the check may use, for this trial alone: one where any one will do, else all."""
     wanted = set(check.fixturenames)
-    one = "node" in wanted and not wanted & {"nodes", "machines", "manager", "core_01", "core_02", "core_03"}
+    one = wanted & {"node", "docker_host"} and not wanted & {"nodes", "machines", "manager", "core_01", "core_02", "core_03"}
     folder = FOLDER / "accidents"
     names: Sequence[str] = [node.name for node in cluster.nodes]
     if one:

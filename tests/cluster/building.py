@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fixtures.machines import free_machine, free_node, leased
+from fixtures.machines import free_docker_host, free_node, leased
 from testbed.cluster import Cluster
 from testbed.leases import Use
 from testbed.machine import Machine
@@ -84,6 +84,6 @@ def builder_somewhere(
     cluster: Cluster, image: str = "busybox", megabytes: int = MEGABYTES, *, on_node: bool = False
 ) -> Iterator[Builder]:
     """As `builder`, for a drill, on any machine, or on any node; others who only look may use it meanwhile."""
-    name = free_node(cluster, (), Use.SHARED) if on_node else free_machine(cluster)
+    name = free_node(cluster, (), Use.SHARED) if on_node else free_docker_host(cluster, Use.SHARED)
     with leased(cluster, (name,), Use.SHARED) as held, builder(held[name], image, megabytes) as started:
         yield started

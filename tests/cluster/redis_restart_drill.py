@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import redis
 
-from fixtures.machines import free_node, leased, tidied
+from fixtures.machines import free_node, leader, leased, tidied
 from testbed import ssh
 from testbed.cluster import Cluster
 from testbed.leases import QUORUM, Use
@@ -68,7 +68,7 @@ class RestartDrill:
 
 def run(cluster: Cluster) -> RestartDrill:
     """The drill, on one node, which is a member of etcd and may be one of the manager's."""
-    name = free_node(cluster)
+    name = free_node(cluster, spared=leader(cluster))
     with leased(cluster, (name,), Use.ALONE, {QUORUM: Use.ALONE}) as held, tidied(held[name]):
         return _drill(cluster, held[name])
 

@@ -247,12 +247,12 @@ def test_only_what_was_sent_away_is_saved(restarted: Restart) -> None:
 
 @claim("boot2docker.container-gone-is-gone")
 @pytest.mark.usefixtures("tidy")
-def test_removed_container_is_gone(node: Machine) -> None:
+def test_removed_container_is_gone(boot2docker: Machine) -> None:
     """`docker rm`: the container cannot be started, and a new one has nothing of what it wrote."""
-    node.run("docker run --name gone busybox sh -c 'echo kept >/written' && docker rm gone")
-    start = node.run("docker start gone")
+    boot2docker.run("docker run --name gone busybox sh -c 'echo kept >/written' && docker rm gone")
+    start = boot2docker.run("docker start gone")
     assert "No such container: gone" in start.stderr, start.expected("no such container")
-    fresh = node.run("docker run --name gone busybox cat /written")
+    fresh = boot2docker.run("docker run --name gone busybox cat /written")
     assert "No such file" in fresh.stderr, fresh.expected("a file system without /written")
 
 

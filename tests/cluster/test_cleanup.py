@@ -85,9 +85,9 @@ def _column(listing: Result, heading: str) -> list[str]:
 
 
 @pytest.fixture
-def engine(node: Machine) -> Iterator[ThrowawayEngine]:
-    """An engine without images and containers, beside the node's own."""
-    with throwaway_engine(node) as engine:
+def engine(docker_host: Machine) -> Iterator[ThrowawayEngine]:
+    """An engine without images and containers, beside the machine's own."""
+    with throwaway_engine(docker_host) as engine:
         yield engine
 
 
@@ -179,12 +179,12 @@ def test_rows_have_id_command_age_and_exit_code(crumbs: Breadcrumbs) -> None:
 
 @claim("cleanup.ps-a-no-ports")
 @pytest.mark.usefixtures("tidy")
-def test_exited_container_shows_no_ports(node: Machine) -> None:
+def test_exited_container_shows_no_ports(docker_host: Machine) -> None:
     """The column PORTS is empty, even of a container that had one published."""
-    node.run("docker run -d -p 8080:80 --name published busybox sleep 600")
-    running, stop = node.run("docker ps -a -n 1"), node.run("docker stop -t 0 published")
+    docker_host.run("docker run -d -p 8080:80 --name published busybox sleep 600")
+    running, stop = docker_host.run("docker ps -a -n 1"), docker_host.run("docker stop -t 0 published")
     assert "8080->80/tcp" in "".join(_column(running, "PORTS")), running.expected("the port while it runs")
-    exited = node.run("docker ps -a -n 1")
+    exited = docker_host.run("docker ps -a -n 1")
     assert _column(exited, "PORTS") == [""], exited.expected(f"no port after: {stop.command}")
 
 
@@ -364,11 +364,11 @@ def test_every_engine_keeps_its_things_in_var_lib_docker(machines: tuple[Machine
 
 @claim("cleanup.artifacts-path")
 @pytest.mark.usefixtures("tidy")
-def test_images_containers_volumes_and_logs_lie_there(node: Machine) -> None:
+def test_images_containers_volumes_and_logs_lie_there(docker_host: Machine) -> None:
     """Docker artifacts are stored here ```/var/lib/docker```"""
-    node.run(DATA_CONTAINER)
+    docker_host.run(DATA_CONTAINER)
     forms = ["{{.GraphDriver.Data.UpperDir}}", "{{(index .Mounts 0).Source}}", "{{.LogPath}}", "{{.HostsPath}}"]
-    places = node.run(f"docker inspect -f '{'{{println}}'.join(forms)}' data; docker inspect -f '{forms[0]}' busybox")
+    places = docker_host.run(f"docker inspect -f '{'{{println}}'.join(forms)}' data; docker inspect -f '{forms[0]}' busybox")
     folders = [path.split("/")[:5] for path in places.stdout.split()]
     kinds = ["overlay2", "volumes", "containers", "containers", "overlay2"]
     assert folders == [["", "var", "lib", "docker", kind] for kind in kinds], places.expected(f"folders for {kinds}")
@@ -408,9 +408,9 @@ def _bytes(size: str) -> int:
 
 @pytest.mark.shared
 @claim("cleanup.easy-to-fill-host")
-def test_one_container_fills_the_disk_and_stops_builds(node: Machine) -> None:
+def test_one_container_fills_the_disk_and_stops_builds(docker_host: Machine) -> None:
     """It's easy to fill up the host drive: a container that writes 100 MB, on a disk of 40 MB."""
-    with throwaway_engine(node, megabytes=40) as engine:
+    with throwaway_engine(docker_host, megabytes=40) as engine:
         fill = engine.run("docker run --name greedy busybox dd if=/dev/zero of=/all bs=1M count=100")
         assert "No space left on device" in fill.stderr, fill.expected("the disk to be full")
         build = "printf 'FROM busybox\\nRUN head -c 1000000 /dev/zero >/one\\n' | docker build -"

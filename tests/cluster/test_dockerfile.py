@@ -105,9 +105,9 @@ def caching(the_cluster: Cluster) -> Caching:
 
 
 @pytest.fixture
-def own(node: Machine) -> Iterator[Builder]:
+def own(docker_host: Machine) -> Iterator[Builder]:
     """A folder and an engine for one test."""
-    with builder(node) as started:
+    with builder(docker_host) as started:
         yield started
 
 
@@ -157,9 +157,9 @@ def test_changed_file_has_its_step_and_all_later_ones_made_again(caching: Cachin
 
 @as_written("dockerfile.used-by-cli", fails_with="Cannot connect to the Docker daemon")
 @pytest.mark.shared
-def test_cli_builds_without_a_daemon(node: Machine) -> None:
+def test_cli_builds_without_a_daemon(docker_host: Machine) -> None:
     """`docker build`, talking to a socket where no daemon is."""
-    built = node.run("echo FROM busybox | docker -H unix:///run/nobody.sock build -")
+    built = docker_host.run("echo FROM busybox | docker -H unix:///run/nobody.sock build -")
     assert built.rc == 0, built.expected("an image built by the client alone")
 
 
@@ -175,9 +175,9 @@ def test_daemon_of_another_machine_builds(core_01: Machine, core_02: Machine) ->
 
 @claim("dockerfile.used-by-cli")
 @pytest.mark.shared
-def test_daemon_sees_only_what_the_client_sent(node: Machine) -> None:
+def test_daemon_sees_only_what_the_client_sent(docker_host: Machine) -> None:
     """A COPY from outside of the folder that is sent."""
-    built = node.run("printf 'FROM busybox\nCOPY ../a /a\n' | docker build -")
+    built = docker_host.run("printf 'FROM busybox\nCOPY ../a /a\n' | docker build -")
     assert "forbidden path outside the build context" in built.stderr, built.expected("the path forbidden")
 
 
@@ -198,17 +198,17 @@ def test_containers_come_by_create_and_one_image_can_have_many(steps: Steps) -> 
 
 @claim("dockerfile.own-dsl")
 @pytest.mark.shared
-def test_unknown_instruction_is_refused_before_the_first_step(node: Machine) -> None:
+def test_unknown_instruction_is_refused_before_the_first_step(docker_host: Machine) -> None:
     """A line `FOO bar`."""
-    built = node.run("printf 'FROM busybox\nRUN true\nFOO bar\n' | docker build -")
+    built = docker_host.run("printf 'FROM busybox\nRUN true\nFOO bar\n' | docker build -")
     assert "unknown instruction: FOO" in built.stderr, built.expected("unknown instruction: FOO")
     assert "Step 1" not in built.stdout, built.expected("no step done")
 
 
 @claim("dockerfile.own-dsl")
 @pytest.mark.usefixtures("tidy")
-def test_instructions_may_be_written_in_lower_case(node: Machine) -> None:
-    built = node.run("printf 'from busybox\ncmd true\n' | docker build -")
+def test_instructions_may_be_written_in_lower_case(docker_host: Machine) -> None:
+    built = docker_host.run("printf 'from busybox\ncmd true\n' | docker build -")
     assert "Successfully built" in built.stdout, built.expected("an image")
 
 

@@ -64,9 +64,9 @@ def _counts(build: Builder, image: str) -> tuple[int, int, int]:
 
 
 @pytest.fixture
-def own(node: Machine) -> Iterator[Builder]:
+def own(docker_host: Machine) -> Iterator[Builder]:
     """A folder and an engine for one test."""
-    with builder(node) as started:
+    with builder(docker_host) as started:
         yield started
 
 
@@ -121,28 +121,28 @@ def test_tasks_joined_in_one_step_make_one_layer_with_the_same_files(own: Builde
 
 
 @as_written("dockerfile.graph-path", fails_with="/var/lib/docker/graph")
-def test_images_lie_under_graph(node: Machine) -> None:
+def test_images_lie_under_graph(docker_host: Machine) -> None:
     """`/var/lib/docker/graph/<id>/layer`."""
-    listed = node.run(
+    listed = docker_host.run(
         "docker pull -q hello-world; sudo ls /var/lib/docker/graph/$(docker inspect -f '{{slice .Id 7}}' hello-world)/layer"
     )
     assert listed.rc == 0, listed.expected("the image's layer in /var/lib/docker/graph")
 
 
 @claim("dockerfile.graph-path")
-def test_layers_lie_in_overlay2(node: Machine) -> None:
+def test_layers_lie_in_overlay2(docker_host: Machine) -> None:
     """The folder of hello-world's top layer, which holds its one program."""
-    node.run("docker pull -q hello-world")
-    folder = node.run("docker inspect -f '{{.GraphDriver.Data.UpperDir}}' hello-world")
+    docker_host.run("docker pull -q hello-world")
+    folder = docker_host.run("docker inspect -f '{{.GraphDriver.Data.UpperDir}}' hello-world")
     assert folder.stdout.startswith("/var/lib/docker/overlay2/"), folder.expected("a folder in /var/lib/docker/overlay2")
-    listed = node.run(f"sudo ls {folder.stdout}")
+    listed = docker_host.run(f"sudo ls {folder.stdout}")
     assert listed.stdout.split() == ["hello"], listed.expected("the program hello")
 
 
 @claim("dockerfile.graph-path")
-def test_records_of_images_lie_in_image_overlay2(node: Machine) -> None:
+def test_records_of_images_lie_in_image_overlay2(docker_host: Machine) -> None:
     """The image's configuration, in a file named by its ID."""
-    record = node.run(
+    record = docker_host.run(
         "docker pull -q hello-world >/dev/null; "
         "sudo cat /var/lib/docker/image/overlay2/imagedb/content/sha256/$(docker inspect -f '{{slice .Id 7}}' hello-world)"
     )

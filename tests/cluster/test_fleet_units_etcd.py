@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.claims import as_written, claim
 from testbed.machine import Machine
-from tests.cluster.text_units import ANNOUNCED, RM, WEB_AS_WRITTEN, Install, demand_greeting, said
+from tests.cluster.text_units import ANNOUNCED, RM, SLOW, WEB_AS_WRITTEN, Install, demand_greeting, said
 
 Registered = Callable[[], dict[str, str]]
 
@@ -83,7 +83,7 @@ def test_a_key_without_a_lifetime_outlives_a_node_that_fails(node: Machine, inst
 @pytest.mark.usefixtures("registered")
 def test_the_key_is_there_before_anybody_serves(node: Machine, install: Install) -> None:
     """A unit is of type simple when it says nothing else: `ExecStartPost` follows the start, not the readiness."""
-    install(ANNOUNCED)
+    install(SLOW)
     ask = "curl -s http://127.0.0.1:8081/bar; echo curl ended with $?"
     early = node.run(f"sudo systemctl start web@8081; {ask}; ETCDCTL_API=2 etcdctl get /app/server/8081")
     assert early.stdout == f"curl ended with 7\n{node.address}:8081\n", early.expected("the key, and nobody at the port yet")

@@ -1,6 +1,6 @@
 """Registries: a private one on a node, what goes there and what comes back, and the images that lie about meanwhile.
 
-Two nodes are leased for the whole module, so no test in it may ask for another machine.
+A node and boot2docker are leased for the whole module, so no test in it may ask for another machine.
 """
 
 import gzip
@@ -40,7 +40,7 @@ THREE_MB = 3_000_000
 
 @dataclass(frozen=True)
 class Private:
-    """A private registry on `here`; `there` is another node. `host` is its name in images' names."""
+    """A private registry on `here`; `there` is another machine. `host` is its name in images' names."""
 
     here: Machine
     there: Machine
@@ -78,7 +78,7 @@ class Greeting:
 
 @dataclass(frozen=True)
 class Committed:
-    """What the registry and the other node had of an image that was committed, and then pushed."""
+    """What the registry and the other machine had of an image that was committed, and then pushed."""
 
     name: str
     commit: Result
@@ -91,8 +91,8 @@ class Committed:
 
 @pytest.fixture(scope="module")
 def private(the_cluster: Cluster) -> Iterator[Private]:
-    """`docker run -d -p 5000:5000 registry` on one node, and another node to pull from it."""
-    with leased(the_cluster, ("core-01", "core-02"), Use.ALONE) as held, tidied(*held.values()):
+    """`docker run -d -p 5000:5000 registry` on a node, and another machine to pull from it."""
+    with leased(the_cluster, ("core-01", "boot2docker"), Use.ALONE) as held, tidied(*held.values()):
         here, there = held.values()
         started = here.run("docker run -d --name registry -p 5000:5000 -v registry:/var/lib/registry registry")
         assert started.rc == 0, started.expected("a registry started")
@@ -158,7 +158,7 @@ def test_the_dockerfile_can_be_had_from_the_registry(private: Private, greeting:
 
 @claim("registry.dockerfile-in-registry")
 def test_a_registry_holds_the_image_and_not_its_dockerfile(private: Private, greeting: Greeting) -> None:
-    """The whole image comes back from it on another node, by the digest that the push told."""
+    """The whole image comes back from it on another machine, by the digest that the push told."""
     holds = b"".join(private.blobs("greeting"))
     seen = (GREETING.encode() in holds, SECRET.encode() in holds)
     assert seen == (True, False), f"{private.here}: expected its registry to hold the greeting only, but saw {seen}"
@@ -201,7 +201,7 @@ def test_commit_makes_a_local_image_only(private: Private, committed: Committed)
 
 @as_written("registry.cmd-commit-pushes", fails_with="not found")
 def test_commit_sends_the_image_to_a_remote_registry(committed: Committed) -> None:
-    """So that another node can pull it."""
+    """So that another machine can pull it."""
     assert committed.pull_after_commit.rc == 0, committed.pull_after_commit.expected("the image that was committed")
 
 

@@ -60,6 +60,8 @@ X-Conflicts=web@*.service
 )
 """Its image is the compiled web server, where the text compiles it in the devbox at each start."""
 ANNOUNCED = WEB_AS_WRITTEN.but("[Service]\n", "[Service]\nEnvironment=ETCDCTL_API=2\n")
+SLOW = ANNOUNCED.but("ExecStart=", "ExecStart=/bin/sh -c 'sleep 5; exec ").but(" web\n", " web'\n")
+"""Announced as well, and with a start that takes its time, as one does that has to pull its image."""
 WEB = WEB_AS_WRITTEN.but(SET, "").but(RM, "")
 NGINX_AS_WRITTEN = Unit(
     "nginx.service",

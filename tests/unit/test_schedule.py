@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from fixtures.schedule import Outlook
-from fixtures.wants import ANY, MACHINES, NODES, named
+from fixtures.wants import ANY, DOCKER_HOST, MACHINES, NODES, named
 from testbed.leases import Use
 
 NAMES = ("boot2docker", "core-01", "core-02", "core-03")
-ONE = {ANY: Use.ALONE}
+ONE, HOST = {ANY: Use.ALONE}, {DOCKER_HOST: Use.ALONE}
 MODULE = """
 import os, time, pytest
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_of_none(): ran("none")
 def outlook(
     free: Sequence[str] = NAMES, own: Sequence[str] = (), ahead: Sequence[Mapping[str, Use]] = (), waited_for: Sequence[str] = ()
 ) -> Outlook:
-    return Outlook(NAMES[1:], frozenset(own), ahead, lambda name, _: name in free, lambda name: name in waited_for)
+    return Outlook(NAMES, frozenset(own), ahead, lambda name, _: name in free, lambda name: name in waited_for)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,9 @@ def outlook(
         # Its own lease ends before; but who waits for that comes first.
         (outlook(free=[], own=["core-01"]), {"core-01": Use.ALONE}, True),
         (outlook(free=[], own=["core-01"], waited_for=["core-01"]), {"core-01": Use.ALONE}, False),
+        (outlook(free=["boot2docker"]), HOST, True),
+        (outlook(free=["core-03"]), HOST, True),
+        (outlook(free=["core-03"], ahead=[HOST]), ONE, False),
         (outlook(free=[], own=[ANY]), ONE, True),
         (outlook(free=[], own=[ANY], waited_for=["core-03"]), ONE, False),
         # What another worker is about to begin.

@@ -6,7 +6,8 @@ import traceback
 from testbed.cluster import Cluster, demand_running
 from testbed.transcript import TRANSCRIPT
 from tests.cluster.background.drills import ALL, Drills
-from tests.cluster.background.outcome import Outcome, keep
+from tests.cluster.background.names import AFTER
+from tests.cluster.background.outcome import Outcome, keep, wait_until_over
 
 
 def main(names: list[str]) -> None:
@@ -14,6 +15,8 @@ def main(names: list[str]) -> None:
     cluster = demand_running()
     for drills in ALL:
         left = [name for name in drills.names if name in names]
+        if left and left[0] in AFTER:
+            wait_until_over(AFTER[left[0]])
         while left:
             _run(cluster, drills, left)
 

@@ -7,11 +7,13 @@ from testbed.cluster import Cluster
 from tests.cluster import (
     by_hand,
     cloud_config_drill,
+    docker_commands_drill,
     ha_drill,
     nginx_drill,
     quorum_drill,
     reboot_drill,
     redis_ambassador_drill,
+    redis_different_drill,
     redis_dynamic_drill,
     redis_restart_drill,
 )
@@ -37,11 +39,13 @@ ALL = (
     _one(ha_drill.NAME, ha_drill.run),
     _one(redis_ambassador_drill.NAME, redis_ambassador_drill.run),
     _one(redis_dynamic_drill.NAME, redis_dynamic_drill.run),
+    _one(redis_different_drill.NAME, redis_different_drill.run),
     *(Drills(tuple(fault.id for fault in stage), failover.run_named) for stage in failover.STAGES),
     _one(nginx_drill.NAME, nginx_drill.run),
     _one(redis_restart_drill.NAME, redis_restart_drill.run),
-    _one(quorum_drill.NAME, quorum_drill.run),
     _one(reboot_drill.NAME, reboot_drill.run),
     _one(cloud_config_drill.NAME, cloud_config_drill.run),
+    _one(quorum_drill.NAME, quorum_drill.run),
     _one(by_hand.NAME, by_hand.run),
+    _one(docker_commands_drill.NAME, docker_commands_drill.run),
 )

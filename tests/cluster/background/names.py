@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 FAILOVER = ("process-killed", "container-killed", "engine-restarted", "machine-killed", "machine-cut-off", "leader-lost")
 FOLDER = "tests/cluster/"
-ON_ALL_NODES = ("ha-drill", "redis-ambassador", "redis-ambassador-dynamic")
-ON_NODES = (*ON_ALL_NODES, *FAILOVER, "nginx-drill", "redis-restart", "quorum-drill", "reboot-of-core-02", "cloud-config")
-LANES = (ON_NODES, ("cluster-by-hand",))
-"""Each lane is a process of its own: the drills of the first want the same machines, and those of the second none of them.
+ON_ALL_NODES = ("ha-drill", "redis-ambassador", "redis-ambassador-dynamic", "redis-different")
+ON_NODES = (*ON_ALL_NODES, *FAILOVER, "nginx-drill", "redis-restart", "reboot-of-core-02", "cloud-config")
+BREAK_QUORUM = ("ha-drill", *FAILOVER, "redis-restart", "reboot-of-core-02")
+LANES = (ON_NODES, ("quorum-drill", "cluster-by-hand", "docker-commands"))
+"""Each lane is a process of its own: the drills of the first want the same machines, those of the second can go on beside them.
 
 First come those that want all nodes: as long as workers have tests for boot2docker, which need none.
 """
+AFTER = {"quorum-drill": "ha-drill", "cluster-by-hand": "ha-drill"}
+"""What begins only when a drill of another lane is over: until then the builds, with which workers begin, need the processors."""
 NAMES = tuple(name for lane in LANES for name in lane)
 
 

@@ -62,13 +62,19 @@ def pid_file(name: str) -> Path:
     return FOLDER / f"{name}.pid"
 
 
-def _wait_for(name: str) -> Outcome:
-    def there() -> bool:
-        if is_to_come(name) and not lives(int(pid_file(name).read_text())):
-            raise TestbedError(f"{name}: the drills ended before it; see {LOG.relative_to(paths.ROOT)}")
-        return not is_to_come(name)
+def wait_until_over(name: str) -> None:
+    """Returns when it is not to come any more, or will never be, as its process has ended."""
+    wait_until(lambda: not is_to_come(name) or _is_lost(name), f"the drill: {name}", seconds=WAIT_SECONDS)
 
-    wait_until(there, f"the drill: {name}", seconds=WAIT_SECONDS)
+
+def _is_lost(name: str) -> bool:
+    return not lives(int(pid_file(name).read_text()))
+
+
+def _wait_for(name: str) -> Outcome:
+    wait_until_over(name)
+    if is_to_come(name):
+        raise TestbedError(f"{name}: the drills ended before it; see {LOG.relative_to(paths.ROOT)}")
     outcome: Outcome = pickle.loads(_file(name).read_bytes())
     return outcome
 
