@@ -7,7 +7,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Literal
 
-from testbed import pairs, subnets
+from testbed import pairs, paths, subnets
 from testbed.errors import TestbedError
 from testbed.options import Options
 from testbed.survey import GIB, Host, survey, version
@@ -163,11 +163,11 @@ def disk(host: Host, which: str) -> Check:
 
 def subnet(host: Host, options: Options) -> Check:
     """The wanted network, or else any, against the host's routes and the engine's networks, but for this checkout's own."""
-    taken = subnets.taken(host.networks, host.routes)
+    taken = subnets.taken(host.networks, host.routes, paths.checkout_id())
     free = subnets.free(taken)
     if options.subnet == "auto":
         if free is None:
-            return Check("subnet", "fail", subnets.NONE_FREE, "choose one: --subnet ADDRESS/24")
+            return Check("subnet", "fail", subnets.NONE_FREE, subnets.CHOOSE)
         return Check("subnet", "ok", f"{free} is free")
     clash = subnets.clash(ipaddress.IPv4Network(options.subnet), taken)
     if clash is None:

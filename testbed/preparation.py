@@ -32,7 +32,7 @@ def prepare(options: Options, say: Say) -> services.Services:
     paths.STATE.mkdir(exist_ok=True)
     tags = images.ensure(say)
     provider = providers.make(options.provider)
-    subnet = subnets.find() if options.subnet == "auto" else IPv4Network(options.subnet)
+    subnet = subnets.find(paths.checkout_id()) if options.subnet == "auto" else IPv4Network(options.subnet)
     for_machines = services.start(tags["filled-services"], subnet, options.registry_port)
     url = read_facts().get("discovery_url") if _has_nodes() else None
     if url is None:

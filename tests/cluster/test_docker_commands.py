@@ -1,7 +1,5 @@
 """run, commit, stop and start: what they do and what their flags mean."""
 
-from collections.abc import Callable
-
 import pytest
 
 from fixtures.claims import as_written, claim
@@ -9,7 +7,7 @@ from testbed.cluster import Cluster
 from testbed.faults import stopped
 from testbed.machine import Machine
 from testbed.plain_http import HTTP
-from testbed.wait import WaitTimeout, wait_until
+from testbed.wait import settled
 from tests.cluster.steps import do
 
 pytestmark = pytest.mark.usefixtures("tidy")
@@ -17,14 +15,6 @@ pytestmark = pytest.mark.usefixtures("tidy")
 
 def _state(docker_host: Machine, name: str) -> str:
     return docker_host.run(f"docker inspect -f '{{{{.State.Status}}}}' {name}").stdout.strip()
-
-
-def _comes_true(condition: Callable[[], bool], what: str) -> bool:
-    """Whether it does within ten seconds; for what a claim says, where a time-out would accuse the testbed."""
-    try:
-        return wait_until(condition, what, seconds=10)
-    except WaitTimeout:
-        return False
 
 
 @claim("docker-commands.run")
@@ -74,8 +64,8 @@ def test_flag_restarts_a_container_that_died(docker_host: Machine) -> None:
     docker_host.run("sudo kill -9 $(docker inspect -f '{{.State.Pid}}' revived dead)")
     form = "{{.RestartCount}} {{.State.Status}}"
     asked = f"docker inspect -f '{form}' revived"
-    revived = _comes_true(lambda: docker_host.run(asked).stdout == "1 running\n", "revived")
-    assert revived, docker_host.run("docker ps -a").expected("revived to run again, after one restart")
+    revived = settled(lambda: docker_host.run(asked), lambda state: state.stdout == "1 running\n", seconds=10)
+    assert revived.stdout == "1 running\n", revived.expected("revived to run again, after one restart")
     dead = docker_host.run(f"docker inspect -f '{form} {{{{.State.ExitCode}}}}' dead")
     assert dead.stdout == "0 exited 137\n", dead.expected("the one without the flag to stay as it died")
 
@@ -185,8 +175,8 @@ def test_docker_restarts_as_often_as_the_flag_says(docker_host: Machine) -> None
     """(docker provides a restart flag)"""
     docker_host.run("docker run -d --restart=on-failure:2 --name failing busybox false")
     asked = "docker inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.RestartCount}} {{.State.Status}}' failing"
-    restarted = _comes_true(lambda: docker_host.run(asked).stdout == "on-failure 2 exited\n", "two restarts")
-    assert restarted, docker_host.run(asked).expected("two restarts, and then none")
+    restarted = settled(lambda: docker_host.run(asked), lambda state: state.stdout == "on-failure 2 exited\n", seconds=10)
+    assert restarted.stdout == "on-failure 2 exited\n", restarted.expected("two restarts, and then none")
 
 
 @claim("docker-commands.auto-restart-carefully")

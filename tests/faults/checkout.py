@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from testbed import paths, scratch
+from testbed import paths, scratch, subnets
 from testbed.wait import WaitTimeout, wait_until
 
 SETUP_SECONDS = 600
@@ -138,10 +138,13 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def made(folder: Path, subnet: str) -> Iterator[Checkout]:
-    """A checkout of what git knows or would add here, set up as on a new machine; at the end all of it is down."""
+def made(folder: Path, beside: str | None = None) -> Iterator[Checkout]:
+    """A checkout of what git knows or would add here, set up as on a new machine; at the end all of it is down.
+
+    Its network is one that nobody has, and not `beside`.
+    """
     scratch.copy(folder)
-    checkout = Checkout(folder, subnet)
+    checkout = Checkout(folder, str(subnets.find(paths.checkout_id(folder), beside)))
     try:
         ready = checkout.start("check", "--claims").ended(seconds=SETUP_SECONDS)
         assert ready.code == 0, ready.expected("a checkout that is set up")

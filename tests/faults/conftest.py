@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from testbed import subnets
 from tests.faults import recipe
 from tests.faults.checkout import Checkout, made
 from tests.faults.foreign import PORTS, Foreign, foreign
@@ -17,8 +16,7 @@ from tests.faults.moments import SHORT, Stage, time_of_stages
 @pytest.fixture(scope="session")
 def checkout() -> Iterator[Checkout]:
     """A checkout whose runs may be killed, on a network that nobody has. Folders of pytest's are emptied by other sessions."""
-    subnet = str(subnets.find())
-    with TemporaryDirectory(prefix="cododemo-faults-") as folder, made(Path(folder, "cododemo"), subnet) as checkout:
+    with TemporaryDirectory(prefix="cododemo-faults-") as folder, made(Path(folder, "cododemo")) as checkout:
         yield checkout
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from testbed import subnets
 from tests.faults.checkout import Checkout, made
 from tests.faults.left import left, look
 from tests.faults.moments import SHORT, STAGE_SECONDS, Stage
@@ -14,8 +13,7 @@ from tests.faults.moments import SHORT, STAGE_SECONDS, Stage
 @pytest.fixture(scope="module")
 def another(checkout: Checkout) -> Iterator[Checkout]:
     """A second checkout, on another network."""
-    subnet = str(subnets.find(beside=checkout.subnet))
-    with made(checkout.folder.with_name("another"), subnet) as another:
+    with made(checkout.folder.with_name("another"), beside=checkout.subnet) as another:
         yield another
 
 

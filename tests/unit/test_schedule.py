@@ -56,6 +56,10 @@ def outlook(
         (outlook(free=["boot2docker"]), HOST, True),
         (outlook(free=["core-03"]), HOST, True),
         (outlook(free=["core-03"], ahead=[HOST]), ONE, False),
+        (outlook(free=["boot2docker"], ahead=[{DOCKER_HOST: Use.SHARED}]), {DOCKER_HOST: Use.SHARED}, True),
+        # A host of its own is boot2docker, as a rule, and no node.
+        (outlook(free=[], own=[DOCKER_HOST]), ONE, False),
+        (outlook(free=[], own=[DOCKER_HOST]), HOST, True),
         (outlook(free=[], own=[ANY]), ONE, True),
         (outlook(free=[], own=[ANY], waited_for=["core-03"]), ONE, False),
         # What another worker is about to begin.
