@@ -1,5 +1,7 @@
-"""The drill of the reboot: `sudo reboot` on core-02, once, with a container on it that was started by hand."""
+"""The drill of the reboot: `sudo reboot` on core-02, once, with a container started by hand and a unit that is enabled."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -8,6 +10,7 @@ from fixtures.machines import leased
 from testbed import host
 from testbed.cluster import Cluster
 from testbed.leases import QUORUM, Use
+from testbed.machine import Machine
 from testbed.restart import wait_until_ready
 from testbed.transcript import Result
 from testbed.wait import wait_until
@@ -16,17 +19,25 @@ from tests.cluster.background.outcome import of_drill
 NAME = "reboot-of-core-02"
 GROUP = pytest.mark.xdist_group(NAME)
 BY_HAND = "left-by-hand"
+AT_BOOT = "workshop-at-boot"
+UNIT_FILE = f"/etc/systemd/system/{AT_BOOT}.service"
+UNIT = r"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 REBOOT_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Reboot:
-    """What it did to the node: its state after it, what was on it before, and what after it was switched on again."""
+    """What it did to the node: its state after it, what was on it before, and what after it was switched on again.
+
+    `first` is the name of process 1, `active` the state of the unit that was enabled and never started, and of the node's own.
+    """
 
     status: Result
     before: Result
     after: Result
     containers: Result
+    first: Result
+    active: Result
 
 
 @pytest.fixture(scope="session")
@@ -37,19 +48,35 @@ def reboot(the_cluster: Cluster) -> Reboot:
 
 def run(cluster: Cluster) -> Reboot:
     """The drill, on core-02."""
-    with leased(cluster, ("core-02",), Use.ALONE, {QUORUM: Use.ALONE}) as held:
-        node = held["core-02"]
-        before = node.run(f"docker run --detach --name {BY_HAND} busybox sleep 1000 >/dev/null; cat /etc/machine-id")
+    with leased(cluster, ("core-02",), Use.ALONE, {QUORUM: Use.ALONE}) as held, _prepared(held["core-02"]) as node:
+        before = node.run("cat /etc/machine-id")
         try:
             node.run("sudo reboot")
             status = wait_until(_status_when_off, "core-02: is off", seconds=REBOOT_SECONDS)
         finally:
             cluster.provider.power_on(node.name)
             wait_until_ready(node)
-            after, containers = node.run("cat /etc/machine-id"), node.run("docker ps --all --format '{{.Names}} {{.State}}'")
-            node.run(f"docker rm --force {BY_HAND}")
-    assert status is not None  # it was waited for
-    return Reboot(status, before, after, containers)
+        assert status is not None  # it was waited for
+        return Reboot(
+            status,
+            before,
+            after=node.run("cat /etc/machine-id"),
+            containers=node.run("docker ps --all --format '{{.Names}} {{.State}}'"),
+            first=node.run("cat /proc/1/comm"),
+            active=node.run(f"systemctl is-active {AT_BOOT} docker etcd2 ssh"),
+        )
+
+
+@contextmanager
+def _prepared(node: Machine) -> Iterator[Machine]:
+    """With a container that runs, and a unit that is enabled and was never started."""
+    node.run(f"docker run --detach --name {BY_HAND} busybox sleep 1000")
+    node.run(f"printf '{UNIT}' | sudo tee {UNIT_FILE} && sudo systemctl enable {AT_BOOT}")
+    try:
+        yield node
+    finally:
+        node.run(f"docker rm --force {BY_HAND}")
+        node.run(f"sudo systemctl disable --now {AT_BOOT}; sudo rm {UNIT_FILE}; sudo systemctl daemon-reload")
 
 
 def _status_when_off() -> Result | None:

@@ -11,12 +11,13 @@ from testbed.lone_etcd import lone_etcd
 from testbed.machine import Machine
 from testbed.managers import Manager, Service
 from testbed.preparation import USER_DATA
-from testbed.restart import restart
 from testbed.transcript import Result
 from testbed.wait import settled
 from tests.cluster.failover.drill import Drill, Fault
 from tests.cluster.failover.reading import after
 from tests.cluster.quorum_drill import GROUP, QuorumDrill, status
+from tests.cluster.reboot_drill import GROUP as REBOOT
+from tests.cluster.reboot_drill import Reboot
 from tests.cluster.steps import do
 
 IMAGE = "pipeline"
@@ -156,25 +157,12 @@ def test_when_the_leader_fails_another_takes_over(quorum_drill: QuorumDrill) -> 
     assert back.term > before.term, f"expected a later term than in {before}, but saw {back}"
 
 
-@pytest.fixture
-def at_boot(node: Machine) -> Iterator[str]:
-    """A unit that is enabled and not started."""
-    unit, file = "workshop-at-boot", "/etc/systemd/system/workshop-at-boot.service"
-    lines = "[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n"
-    node.run(f"printf '{lines}' | sudo tee {file} && sudo systemctl enable {unit}")
-    yield unit
-    node.run(f"sudo systemctl disable --now {unit}; sudo rm {file}; sudo systemctl daemon-reload")
-
-
 @claim("coreos-facts.systemd-startup")
-@pytest.mark.breaks_quorum
-def test_systemd_starts_what_is_enabled_when_a_node_boots(node: Machine, the_cluster: Cluster, at_boot: str) -> None:
-    """After a restart, with no command of ours; process 1 is systemd."""
-    restart(the_cluster, node.name)
-    first = node.run("cat /proc/1/comm")
-    assert first.stdout.strip() == "systemd", first.expected("systemd as process 1")
-    active = node.run(f"systemctl is-active {at_boot} docker etcd2 ssh")
-    assert active.stdout.split() == ["active"] * 4, active.expected("all four to be active")
+@REBOOT
+def test_systemd_starts_what_is_enabled_when_a_node_boots(reboot: Reboot) -> None:
+    """After `sudo reboot`, with no command of ours; process 1 is systemd."""
+    assert reboot.first.stdout.strip() == "systemd", reboot.first.expected("systemd as process 1")
+    assert reboot.active.stdout.split() == ["active"] * 4, reboot.active.expected("all four to be active")
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from fixtures.schedule import Outlook
-from fixtures.wants import ANY, DOCKER_HOST, MACHINES, NODES, named
+from fixtures.wants import ANY, ANY_TWO, DOCKER_HOST, MACHINES, NODES, named
 from testbed.leases import Use
 
 NAMES = ("boot2docker", "core-01", "core-02", "core-03")
-ONE, HOST = {ANY: Use.ALONE}, {DOCKER_HOST: Use.ALONE}
+ONE, TWO, HOST = {ANY: Use.ALONE}, {ANY_TWO: Use.ALONE}, {DOCKER_HOST: Use.ALONE}
 MODULE = """
 import os, time, pytest
 from pathlib import Path
@@ -53,6 +53,8 @@ def outlook(
         # Its own lease ends before; but who waits for that comes first.
         (outlook(free=[], own=["core-01"]), {"core-01": Use.ALONE}, True),
         (outlook(free=[], own=["core-01"], waited_for=["core-01"]), {"core-01": Use.ALONE}, False),
+        (outlook(free=[], own=["core-01"]), ONE, True),
+        (outlook(free=[], own=["core-01"], waited_for=["core-01"]), ONE, False),
         (outlook(free=["boot2docker"]), HOST, True),
         (outlook(free=["core-03"]), HOST, True),
         (outlook(free=["core-03"], ahead=[HOST]), ONE, False),
@@ -62,6 +64,10 @@ def outlook(
         (outlook(free=[], own=[DOCKER_HOST]), HOST, True),
         (outlook(free=[], own=[ANY]), ONE, True),
         (outlook(free=[], own=[ANY], waited_for=["core-03"]), ONE, False),
+        (outlook(free=["core-02"], own=[ANY]), TWO, True),
+        (outlook(free=["core-02"]), TWO, False),
+        (outlook(free=["core-02", "core-03"], ahead=[ONE]), TWO, False),
+        (outlook(free=["core-02", "core-03"], ahead=[TWO]), ONE, False),
         # What another worker is about to begin.
         (outlook(ahead=[{"core-01": Use.ALONE}]), {"core-01": Use.SHARED}, False),
         (outlook(ahead=[{"core-01": Use.SHARED}]), {"core-01": Use.SHARED}, True),

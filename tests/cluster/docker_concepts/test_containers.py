@@ -14,7 +14,7 @@ from testbed.transcript import Result
 from testbed.wait import wait_until
 from tests.cluster.steps import do, nodes_alone
 
-pytestmark = pytest.mark.xdist_group("docker-concepts-containers")
+GROUP = pytest.mark.xdist_group("docker-concepts-containers")
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def node_without_containerd(node: Machine, tidy: None) -> Iterator[Machine]:  # 
 
 
 @as_written("docker-concepts.wrapper-for-toolchain", fails_with="containerd-shim")
+@GROUP
 def test_docker_itself_runs_the_container(app: App) -> None:
     """docker "orchestrates everything" between containers and the host."""
     assert app.parent.stdout.strip() == "docker", app.parent.expected("docker as the parent of the container's process")
@@ -97,6 +98,7 @@ def test_docker_runs_nothing_without_containerd(node_without_containerd: Machine
 
 
 @as_written("docker-concepts.one-process-per-container", fails_with="sleep 9191")
+@GROUP
 def test_a_container_runs_one_process_only(pair: Pair) -> None:
     """`docker top` of a container that was told to start a second process."""
     processes = pair.together.stdout.splitlines()[1:]
@@ -104,6 +106,7 @@ def test_a_container_runs_one_process_only(pair: Pair) -> None:
 
 
 @claim("docker-concepts.one-process-per-container")
+@GROUP
 def test_nothing_keeps_a_container_from_running_two_processes(pair: Pair) -> None:
     """`docker top` of the same container."""
     processes = pair.together.stdout.splitlines()[1:]
@@ -111,54 +114,63 @@ def test_nothing_keeps_a_container_from_running_two_processes(pair: Pair) -> Non
 
 
 @claim("docker-concepts.one-process-per-container")
+@GROUP
 def test_a_container_ends_with_its_first_process(pair: Pair) -> None:
     """`docker kill` kills the first process; `docker wait` prints its exit code, as the container's."""
     assert pair.exit_code.stdout.strip() == "137", pair.exit_code.expected("the container to end as killed, with 137")
 
 
 @claim("docker-concepts.one-process-per-container")
+@GROUP
 def test_the_other_processes_end_with_the_first(pair: Pair) -> None:
     """The second process would sleep for two hours more."""
     assert "sleep 9191" not in pair.afterwards.stdout, pair.afterwards.expected("no process of the container")
 
 
 @as_written("docker-concepts.docker-is-linux-containers", fails_with="lxc-ls: command not found")
+@GROUP
 def test_lxc_lists_the_container(app: App) -> None:
     """ "Docker is based off of Linux containers", LXC, whose tool lists containers."""
     assert "app" in app.lxc.stdout, app.lxc.expected("the container in LXC's list")
 
 
 @claim("docker-concepts.docker-is-linux-containers")
+@GROUP
 def test_a_container_has_namespaces_of_its_own(app: App) -> None:
     """Those of the node's first process and those of the container's."""
     assert len(set(app.namespaces.stdout.split())) == 10, app.namespaces.expected("five namespaces of each, and none in common")
 
 
 @claim("docker-concepts.docker-is-linux-containers")
+@GROUP
 def test_a_container_has_a_cgroup_of_its_own(app: App) -> None:
     """`cat /proc/PID/cgroup` on the node."""
     assert app.id in app.cgroup.stdout, app.cgroup.expected(f"a control group for container {app.id}")
 
 
 @claim("docker-concepts.not-virtualization")
+@GROUP
 def test_a_container_is_a_process_of_its_node(app: App) -> None:
     """`ps` on the node, of the process id that `docker inspect` tells."""
     assert app.on_node.stdout.strip() == "sleep 1234", app.on_node.expected("the container's command")
 
 
 @claim("docker-concepts.not-virtualization")
+@GROUP
 def test_a_container_runs_on_the_kernel_that_booted_its_node(app: App) -> None:
     """The kernel's release, and the id that it drew when it booted."""
     assert app.kernel.stdout == app.kernel_of_node.stdout, app.kernel.expected(f"as on the node: {app.kernel_of_node.stdout}")
 
 
 @claim("docker-concepts.looks-like-standalone")
+@GROUP
 def test_a_container_has_a_name_of_its_own(app: App) -> None:
     """`hostname` inside."""
     assert app.hostname.stdout.strip() == app.id[:12], app.hostname.expected(f"the container's id, {app.id[:12]}")
 
 
 @claim("docker-concepts.looks-like-standalone")
+@GROUP
 def test_a_container_sees_its_own_processes_only(app: App) -> None:
     """`ps` inside: the application is process 1, and beside it there is `ps` itself."""
     processes = re.findall(r"^ *(\d+) (\w+)", app.processes.stdout, re.MULTILINE)
@@ -167,6 +179,7 @@ def test_a_container_sees_its_own_processes_only(app: App) -> None:
 
 
 @claim("docker-concepts.looks-like-standalone")
+@GROUP
 def test_a_container_has_a_network_interface_of_its_own(app: App) -> None:
     """`ip addr show eth0` inside."""
     assert re.search(r"inet 172\.17\.0\.\d+/16", app.address.stdout), app.address.expected("an address on Docker's bridge")

@@ -11,7 +11,7 @@ from testbed.machine import DOCKER_PORT, Machine
 from testbed.transcript import Result
 from tests.cluster.steps import do, nodes_alone
 
-pytestmark = pytest.mark.xdist_group("docker-concepts-data")
+GROUP = pytest.mark.xdist_group("docker-concepts-data")
 
 VOLUME = "docker inspect -f '{{(index .Mounts 0).Name}}'"
 READ = "busybox cat /data/file"
@@ -78,30 +78,35 @@ def removed(the_cluster: Cluster) -> Removed:
 
 
 @as_written("docker-concepts.persist-volumes-or-links", fails_with="can't open '/data/file'")
+@GROUP
 def test_a_link_gives_the_files_of_a_storage_container(storage: Storage) -> None:
     """`docker run --link storage`."""
     assert storage.by_link.stdout == "kept\n", storage.by_link.expected("what the storage container keeps")
 
 
 @claim("docker-concepts.persist-volumes-or-links")
+@GROUP
 def test_volumes_from_gives_the_files_of_a_storage_container(storage: Storage) -> None:
     """`docker run --volumes-from storage`."""
     assert storage.by_volumes_from.stdout == "kept\n", storage.by_volumes_from.expected("what the storage container keeps")
 
 
 @as_written("docker-concepts.storage-container-refcount", fails_with="kept")
+@GROUP
 def test_data_is_lost_when_the_reference_count_is_zero(storage: Storage) -> None:
     """`docker rm` of the only container that uses the volume."""
     assert storage.read_after_rm.rc != 0, storage.read_after_rm.expected("nothing to read")
 
 
 @claim("docker-concepts.storage-container-refcount")
+@GROUP
 def test_a_volume_outlives_its_last_user(storage: Storage) -> None:
     """The same; `docker run -v` of the volume by its name reads the file."""
     assert storage.read_after_rm.stdout == "kept\n", storage.read_after_rm.expected("what the storage container kept")
 
 
 @claim("docker-concepts.storage-container-refcount")
+@GROUP
 def test_a_volume_goes_with_a_prune(storage: Storage) -> None:
     """`docker volume prune -f`: it was there before and is not there after."""
     assert storage.volume in storage.volumes_after_rm.stdout, storage.volumes_after_rm.expected(f"the volume {storage.volume}")
@@ -109,18 +114,21 @@ def test_a_volume_goes_with_a_prune(storage: Storage) -> None:
 
 
 @claim("docker-concepts.storage-container-refcount")
+@GROUP
 def test_rm_v_leaves_a_volume_that_another_container_uses(removed: Removed) -> None:
     """`docker rm -v` of the storage container, while another was made with `--volumes-from`."""
     assert removed.volume in removed.after_first.stdout, removed.after_first.expected(f"the volume {removed.volume}")
 
 
 @claim("docker-concepts.storage-container-refcount")
+@GROUP
 def test_rm_v_of_the_last_user_takes_the_volume(removed: Removed) -> None:
     """`docker rm -v` of the other one as well."""
     assert removed.volume not in removed.after_last.stdout, removed.after_last.expected("the volume to be gone")
 
 
 @claim("docker-concepts.third-party-backup")
+@GROUP
 def test_a_tar_of_its_volumes_backs_a_container_up(storage: Storage) -> None:
     """`docker run --volumes-from storage busybox tar c /data`, unpacked on another node."""
     assert storage.restored.stdout == "kept\n", storage.restored.expected("what the storage container kept")
