@@ -60,12 +60,22 @@ def fleetctl_on(nodes: tuple[Machine, ...]) -> Iterator[Fleetctl]:
     try:
         yield Fleetctl(nodes, folder)
     finally:
-        units = nodes[0].run(f"rm -r {folder}; {FILES}").stdout.split()[::3]
+        files = [line.split() for line in nodes[0].run(f"rm -r {folder}; {FILES}").stdout.splitlines()]
+        units = " ".join(name for name, *_ in files)
+        # A machine that was chosen a moment ago loads the unit after this, and would also after the end of the unit.
+        settled(lambda: {name for name, _, target in files if target != "-"} <= set(_loaded(nodes)), bool, seconds=SECONDS)
         if units:
-            nodes[0].run(f"fleetctl unload --no-block {' '.join(units)}; fleetctl destroy {' '.join(units)}")
+            nodes[0].run(f"fleetctl unload --no-block {units}; fleetctl destroy {units}")
         wait_until(lambda: not nodes[0].quietly(ROWS).stdout, "fleet has no units", seconds=SECONDS)
+        wait_until(lambda: not _loaded(nodes, units), "the nodes have none of fleet's units", seconds=SECONDS)
         for node in nodes:
             node.run("sudo systemctl reset-failed")
+
+
+def _loaded(nodes: tuple[Machine, ...], units: str = "") -> list[str]:
+    """The units that fleet has given to the nodes' systemd, and what of these units still runs."""
+    running = f"systemctl list-units --plain --no-legend --state=active,activating,deactivating {units}" if units else "true"
+    return [name for node in nodes for name in node.quietly(f"ls /run/fleet/units; {running}").stdout.split()]
 
 
 @pytest.fixture
