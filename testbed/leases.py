@@ -14,6 +14,8 @@ from fasteners import InterProcessLock, InterProcessReaderWriterLock
 from testbed import paths
 
 FOLDER = paths.STATE / "run" / "leases"
+SABOTAGES = FOLDER / "sabotages"
+"""Where a sabotage holds the machines that it uses, beside the leases that its checks take."""
 QUORUM, KEYS = "quorum", "keys"
 OF_ALL_NODES = (QUORUM, KEYS)
 # What this process holds. Closing any descriptor of a file drops the process's record locks on it (fcntl(2)), and leases

@@ -3,6 +3,7 @@
 A fault is commands on machines, or a change of the commands or constants of the check, or a named context manager.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,9 @@ from testbed import lined_yaml
 from testbed.errors import TestbedError
 from testbed.register import Text, suggestion
 
-NODE = "node"
-EVERYTHING = ("everything",)
+NODE, TWO_NODES, NODES, EVERYTHING, HOST = "node", "two nodes", "nodes", "everything", "host"
+"""What fault and check may use: one node, two, or all of them; all machines; or none, but what they make themselves."""
+MACHINE = re.compile(r"core-\d\d|boot2docker")
 
 
 def _several(value: object) -> object:
@@ -32,7 +34,7 @@ class Entry(BaseModel):
     claim: Text
     together: Text | None = None
     tests: Names = ()
-    uses: Names = EVERYTHING
+    uses: Names = (NODES,)
     at: Names = (NODE,)
     do: Text | None = None
     undo: Text | None = None
@@ -46,9 +48,10 @@ class Entry(BaseModel):
 
     @field_validator("uses")
     @classmethod
-    def _node_or_everything(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value not in (EVERYTHING, (NODE,), ("boot2docker",)):
-            raise ValueError(f"is {', '.join(value)}, so it must be one of node, boot2docker and everything")
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        words = (NODE, TWO_NODES, NODES, EVERYTHING, HOST)
+        if not (len(value) == 1 and value[0] in words) and not all(map(MACHINE.fullmatch, value)):
+            raise ValueError(f"is {', '.join(value)}, so it must be one of {', '.join(words)}, or machines by name")
         return value
 
     @model_validator(mode="after")
@@ -63,7 +66,7 @@ class Entry(BaseModel):
 def uses(entries: Sequence[Entry]) -> tuple[str, ...]:
     """What the faults and checks of entries that are put in together use."""
     several = {entry.uses for entry in entries}
-    return several.pop() if len(several) == 1 else EVERYTHING
+    return several.pop() if len(several) == 1 else (EVERYTHING,)
 
 
 def load(file: Path, claims: Collection[str]) -> tuple[Entry, ...]:

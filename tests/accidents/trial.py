@@ -50,7 +50,7 @@ def tried(sample: Sample, accident: str, check: pytest.Function, cluster: Cluste
     """Puts the accident on the machines that the check may use, runs it, takes the accident away."""
     with _reserved(check, cluster) as nodes, _baselines_kept(nodes), ExitStack() as trial:
         trial.enter_context(ACCIDENTS[accident](nodes, sample))
-        trial.enter_context(pytest.MonkeyPatch.context()).setattr(machines, "FIRST", nodes[0].name)
+        trial.enter_context(pytest.MonkeyPatch.context()).setattr(machines, "FIRST", (nodes[0].name,))
         said, shown, guard_said = _run(check)
     words = (*SAYS[accident], LEFT[accident].format(sample))
     told, was_shown, named = (any(each in text for each in words) for text in (said, shown, guard_said))

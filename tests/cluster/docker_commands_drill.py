@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from fixtures.machines import free_docker_host, leased, tidied
 from testbed.cluster import Cluster
-from testbed.leases import Use
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import wait_until
+from tests.cluster.steps import docker_host_alone
 
 NAME = "docker-commands"
 DOCKERFILE = """\
@@ -56,9 +55,7 @@ class Drill:
 
 def run(cluster: Cluster) -> Drill:
     """Builds on one machine, while `docker stop` waits there for the end of its grace period."""
-    name = free_docker_host(cluster)
-    with leased(cluster, (name,), Use.ALONE) as held, tidied(*held.values()):
-        host = held[name]
+    with docker_host_alone(cluster) as host:
         host.run("docker run -d --name default busybox sleep 600")
         host.run("docker run -d --name two-seconds busybox sleep 600")
         host.run("docker run -d --name obedient busybox sh -c 'trap \"exit 7\" TERM; echo ready; sleep 600 & wait'")

@@ -1,9 +1,9 @@
-"""What drills of several chapters share: nodes to play on, and steps that have to succeed."""
+"""What drills of several chapters share: machines to play on, and steps that have to succeed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fixtures.machines import free_node, leased, tidied
+from fixtures.machines import free_docker_host, free_node, leased, tidied
 from testbed.cluster import Cluster
 from testbed.leases import Use
 from testbed.machine import Machine
@@ -18,6 +18,14 @@ def nodes_alone(cluster: Cluster, count: int = 1) -> Iterator[tuple[Machine, ...
         names += (free_node(cluster, names),)
     with leased(cluster, names, Use.ALONE) as held, tidied(*held.values()):
         yield tuple(held.values())
+
+
+@contextmanager
+def docker_host_alone(cluster: Cluster) -> Iterator[Machine]:
+    """The same with one machine, for who needs no more than an engine."""
+    name = free_docker_host(cluster)
+    with leased(cluster, (name,), Use.ALONE) as held, tidied(held[name]):
+        yield held[name]
 
 
 def do(machine: Machine, command: str) -> Result:

@@ -116,32 +116,32 @@ def test_greeting_ends_with_an_exclamation_mark(hellos: dict[str, Hello]) -> Non
 
 
 @pytest.fixture
-def without_hello(node: Machine) -> None:
-    """hello-world is not on the node."""
-    node.run("docker image rm -f hello-world")
+def without_hello(docker_host: Machine) -> None:
+    """hello-world is not on the machine."""
+    docker_host.run("docker image rm -f hello-world")
 
 
 @claim("hello-world.implicit-pull")
 @pytest.mark.usefixtures("tidy", "without_hello")
-def test_run_pulls_what_is_not_there(node: Machine) -> None:
+def test_run_pulls_what_is_not_there(docker_host: Machine) -> None:
     """`docker run hello-world`, where it has never been."""
-    hello = node.run(HELLO)
+    hello = docker_host.run(HELLO)
     assert "Unable to find image 'hello-world:latest' locally" in hello.stderr, hello.expected("no image on the machine")
     assert "Hello from Docker" in hello.stdout, hello.expected("the greeting, after the pull")
 
 
 @pytest.fixture
-def no_registry(node: Machine) -> Iterator[None]:
-    """Neither the mirror nor Docker Hub can be reached from the node."""
+def no_registry(docker_host: Machine) -> Iterator[None]:
+    """Neither the mirror nor Docker Hub can be reached from the machine."""
     with ExitStack() as stack:
         for port in (REGISTRY_PORT, HTTPS):
-            stack.enter_context(faults.blocked(f"OUTPUT -p tcp --dport {port}", node, verdict="REJECT"))
+            stack.enter_context(faults.blocked(f"OUTPUT -p tcp --dport {port}", docker_host, verdict="REJECT"))
         yield
 
 
 @claim("hello-world.implicit-pull")
 @pytest.mark.usefixtures("tidy", "without_hello", "no_registry")
-def test_run_fails_where_no_registry_is_in_reach(node: Machine) -> None:
+def test_run_fails_where_no_registry_is_in_reach(docker_host: Machine) -> None:
     """`docker run hello-world`, with nothing to pull from."""
-    hello = node.run(HELLO)
+    hello = docker_host.run(HELLO)
     assert hello.rc == 125, hello.expected("exit code 125")

@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from fixtures.sabotage.items import held_by
+from fixtures.wants import ANY
+from testbed.leases import Use
+
 Suite = Callable[..., pytest.RunResult]
 Sabotages = Callable[..., pytest.RunResult]
 
@@ -142,10 +146,10 @@ def test_without_the_fault_only_that_is_run_which_noticed_it(sabotages: Sabotage
     sabotages(check).assert_outcomes(passed=2, deselected=2)
 
 
-def test_what_takes_all_machines_comes_after_what_takes_one(sabotages: Sabotages) -> None:
-    entries = TWO_ENTRIES.replace("together: both, ", "").replace("etcd.here,", "etcd.here, uses: node,")
-    result = sabotages(TWO_CHECKS, entries, "--collect-only", "-q")
-    result.stdout.fnmatch_lines(["*::etcd.here", "*::etcd.get", "*::etcd: without the faults"])
+def test_the_scheduler_knows_what_a_sabotage_will_hold() -> None:
+    assert held_by(["node"]) == {ANY: Use.ALONE}
+    assert held_by(["host"]) == {}
+    assert held_by(["core-01", "boot2docker"]) == {"core-01": Use.ALONE, "boot2docker": Use.ALONE}
 
 
 def test_a_rewritten_command_must_be_one_of_the_checks(sabotages: Sabotages) -> None:

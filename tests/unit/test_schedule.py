@@ -92,7 +92,7 @@ def test_what_wants_the_most_is_handed_out_first(pytester: pytest.Pytester, requ
         'pytest_plugins = ["fixtures.schedule"]\n'
         "import fixtures.schedule\n"
         'fixtures.schedule.FreeFirst._machines = ("boot2docker", "core-01", "core-02", "core-03")\n'
-        "fixtures.schedule.is_free = lambda name, use: True\n"
+        "fixtures.schedule.is_free = lambda name, use, folder: True\n"
         "fixtures.schedule.is_to_come = lambda name: False\n"
     )
     pytester.makepyfile(MODULE)

@@ -12,25 +12,25 @@ from testbed.faults import stopped
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import wait_until
-from tests.cluster.steps import do, nodes_alone
+from tests.cluster.steps import do, docker_host_alone
 
 GROUP = pytest.mark.xdist_group("docker-concepts-containers")
 
 
 @dataclass(frozen=True)
 class App:
-    """A running container, `app`, seen from its node and from inside."""
+    """A running container, `app`, seen from its host and from inside."""
 
     id: str
     parent: Result
-    on_node: Result
+    on_host: Result
     lxc: Result
     namespaces: Result
     cgroup: Result
     hostname: Result
     processes: Result
     address: Result
-    kernel_of_node: Result
+    kernel_of_host: Result
     kernel: Result
 
 
@@ -38,21 +38,21 @@ class App:
 def app(the_cluster: Cluster) -> App:
     """`docker run -d --name app busybox sleep 1234`, and a look from all sides."""
     kernel = "cat /proc/sys/kernel/osrelease /proc/sys/kernel/random/boot_id"
-    with nodes_alone(the_cluster) as (node,):
-        container_id = do(node, "docker run -d --name app busybox sleep 1234").stdout.strip()
-        pid = do(node, "docker inspect -f '{{.State.Pid}}' app").stdout.strip()
+    with docker_host_alone(the_cluster) as host:
+        container_id = do(host, "docker run -d --name app busybox sleep 1234").stdout.strip()
+        pid = do(host, "docker inspect -f '{{.State.Pid}}' app").stdout.strip()
         return App(
             id=container_id,
-            parent=node.run(f"ps -o comm= -p $(ps -o ppid= -p {pid})"),
-            on_node=node.run(f"ps -o args= -p {pid}"),
-            lxc=node.run("sudo lxc-ls"),
-            namespaces=node.run(f"sudo readlink /proc/{{1,{pid}}}/ns/{{mnt,pid,net,uts,ipc}}"),
-            cgroup=node.run(f"cat /proc/{pid}/cgroup"),
-            hostname=node.run("docker exec app hostname"),
-            processes=node.run("docker exec app ps -o pid,args"),
-            address=node.run("docker exec app ip -4 -o addr show eth0"),
-            kernel_of_node=node.run(kernel),
-            kernel=node.run(f"docker exec app {kernel}"),
+            parent=host.run(f"ps -o comm= -p $(ps -o ppid= -p {pid})"),
+            on_host=host.run(f"ps -o args= -p {pid}"),
+            lxc=host.run("sudo lxc-ls"),
+            namespaces=host.run(f"sudo readlink /proc/{{1,{pid}}}/ns/{{mnt,pid,net,uts,ipc}}"),
+            cgroup=host.run(f"cat /proc/{pid}/cgroup"),
+            hostname=host.run("docker exec app hostname"),
+            processes=host.run("docker exec app ps -o pid,args"),
+            address=host.run("docker exec app ip -4 -o addr show eth0"),
+            kernel_of_host=host.run(kernel),
+            kernel=host.run(f"docker exec app {kernel}"),
         )
 
 
@@ -68,11 +68,11 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair(the_cluster: Cluster) -> Pair:
     """`docker run -d --name pair busybox sh -c 'sleep 9191 & exec sleep 9292'`."""
-    with nodes_alone(the_cluster) as (node,):
-        do(node, "docker run -d --name pair busybox sh -c 'sleep 9191 & exec sleep 9292'")
-        together = node.run("docker top pair")
-        node.run("docker kill pair")
-        return Pair(together, node.run("timeout 10 docker wait pair"), node.run("ps -C sleep -o args="))
+    with docker_host_alone(the_cluster) as host:
+        do(host, "docker run -d --name pair busybox sh -c 'sleep 9191 & exec sleep 9292'")
+        together = host.run("docker top pair")
+        host.run("docker kill pair")
+        return Pair(together, host.run("timeout 10 docker wait pair"), host.run("ps -C sleep -o args="))
 
 
 @pytest.fixture
@@ -137,29 +137,29 @@ def test_lxc_lists_the_container(app: App) -> None:
 @claim("docker-concepts.docker-is-linux-containers")
 @GROUP
 def test_a_container_has_namespaces_of_its_own(app: App) -> None:
-    """Those of the node's first process and those of the container's."""
+    """Those of the host's first process and those of the container's."""
     assert len(set(app.namespaces.stdout.split())) == 10, app.namespaces.expected("five namespaces of each, and none in common")
 
 
 @claim("docker-concepts.docker-is-linux-containers")
 @GROUP
 def test_a_container_has_a_cgroup_of_its_own(app: App) -> None:
-    """`cat /proc/PID/cgroup` on the node."""
+    """`cat /proc/PID/cgroup` on the host."""
     assert app.id in app.cgroup.stdout, app.cgroup.expected(f"a control group for container {app.id}")
 
 
 @claim("docker-concepts.not-virtualization")
 @GROUP
-def test_a_container_is_a_process_of_its_node(app: App) -> None:
-    """`ps` on the node, of the process id that `docker inspect` tells."""
-    assert app.on_node.stdout.strip() == "sleep 1234", app.on_node.expected("the container's command")
+def test_a_container_is_a_process_of_its_host(app: App) -> None:
+    """`ps` on the host, of the process id that `docker inspect` tells."""
+    assert app.on_host.stdout.strip() == "sleep 1234", app.on_host.expected("the container's command")
 
 
 @claim("docker-concepts.not-virtualization")
 @GROUP
-def test_a_container_runs_on_the_kernel_that_booted_its_node(app: App) -> None:
+def test_a_container_runs_on_the_kernel_that_booted_its_host(app: App) -> None:
     """The kernel's release, and the id that it drew when it booted."""
-    assert app.kernel.stdout == app.kernel_of_node.stdout, app.kernel.expected(f"as on the node: {app.kernel_of_node.stdout}")
+    assert app.kernel.stdout == app.kernel_of_host.stdout, app.kernel.expected(f"as on the host: {app.kernel_of_host.stdout}")
 
 
 @claim("docker-concepts.looks-like-standalone")
@@ -187,17 +187,17 @@ def test_a_container_has_a_network_interface_of_its_own(app: App) -> None:
 
 @claim("docker-concepts.run-in-foreground")
 @pytest.mark.usefixtures("tidy")
-def test_a_program_that_goes_to_the_background_ends_its_container(node: Machine) -> None:
+def test_a_program_that_goes_to_the_background_ends_its_container(docker_host: Machine) -> None:
     """`httpd` makes itself a daemon and its first process exits."""
-    ended = node.run("docker run -d --name web busybox httpd && timeout 10 docker wait web")
+    ended = docker_host.run("docker run -d --name web busybox httpd && timeout 10 docker wait web")
     assert ended.stdout.endswith("\n0\n"), ended.expected("the container to end with 0")
 
 
 @claim("docker-concepts.run-in-foreground")
 @pytest.mark.usefixtures("tidy")
-def test_a_program_in_the_foreground_keeps_its_container(node: Machine) -> None:
+def test_a_program_in_the_foreground_keeps_its_container(docker_host: Machine) -> None:
     """`httpd -f` stays."""
-    stays = node.run("docker run -d --name web busybox httpd -f && timeout 1 docker wait web")
+    stays = docker_host.run("docker run -d --name web busybox httpd -f && timeout 1 docker wait web")
     assert stays.rc == 124, stays.expected("docker wait to be still waiting after a second")
 
 

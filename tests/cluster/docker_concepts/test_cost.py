@@ -1,4 +1,4 @@
-"""What a container costs: time, memory, disk; and how many fit on a node."""
+"""What a container costs: time, memory, disk; and how many fit on a host."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from fixtures.claims import claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
 from testbed.transcript import Result
-from tests.cluster.steps import do, nodes_alone
+from tests.cluster.steps import do, docker_host_alone
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-cost")
 
@@ -19,7 +19,7 @@ KIBIBYTES = 10 * 1024
 
 @dataclass(frozen=True)
 class Crowd:
-    """Thirty idle containers of one image on one node."""
+    """Thirty idle containers of one image on one host."""
 
     running: Result
     addresses: Result
@@ -31,28 +31,28 @@ class Crowd:
 @pytest.fixture(scope="module")
 def crowd(the_cluster: Cluster) -> Crowd:
     """Started four at a time, looked at, and removed."""
-    with nodes_alone(the_cluster) as (node,):
-        do(node, "docker pull busybox")
-        node.run(f"seq {MANY} | xargs -P 4 -I N docker run -d --name crowd-N busybox sleep 600")
+    with docker_host_alone(the_cluster) as host:
+        do(host, "docker pull busybox")
+        host.run(f"seq {MANY} | xargs -P 4 -I N docker run -d --name crowd-N busybox sleep 600")
         seen = Crowd(
-            running=node.run("docker ps -q"),
-            addresses=node.run("docker ps -q | xargs docker inspect -f '{{.NetworkSettings.IPAddress}}' | sort -u"),
-            sizes=node.run("docker ps -s --format '{{.Size}}' | sort -u"),
+            running=host.run("docker ps -q"),
+            addresses=host.run("docker ps -q | xargs docker inspect -f '{{.NetworkSettings.IPAddress}}' | sort -u"),
+            sizes=host.run("docker ps -s --format '{{.Size}}' | sort -u"),
             # A container's memory is that of its process and of the shim that looks after it, shared pages counted once.
-            memory=node.run(
+            memory=host.run(
                 "pgrep -f 'containerd-shim|^sleep 600' | sed 's|.*|/proc/&/smaps_rollup|' | xargs sudo grep -h ^Pss: 2>/dev/null"
             ),
-            ssh=node.run("true"),
+            ssh=host.run("true"),
         )
-        node.run("docker ps -aq | xargs -P 4 -n 8 docker rm -f")
+        host.run("docker ps -aq | xargs -P 4 -n 8 docker rm -f")
         return seen
 
 
 @claim("docker-concepts.super-lightweight")
 @pytest.mark.usefixtures("tidy")
-def test_a_container_costs_little_time(node: Machine) -> None:
+def test_a_container_costs_little_time(docker_host: Machine) -> None:
     """`docker run hello-world`, from start to end; of three, the one that the machine's other work held up least."""
-    quickest = min((node.run("docker run hello-world") for _ in range(3)), key=lambda run: run.seconds)
+    quickest = min((docker_host.run("docker run hello-world") for _ in range(3)), key=lambda run: run.seconds)
     assert quickest.seconds < SECONDS, quickest.expected(f"the whole run in less than {SECONDS} s")
 
 
@@ -71,7 +71,7 @@ def test_a_container_costs_no_disk_space(crowd: Crowd) -> None:
 
 
 @claim("docker-concepts.density")
-def test_thirty_containers_run_on_one_node(crowd: Crowd) -> None:
+def test_thirty_containers_run_on_one_host(crowd: Crowd) -> None:
     """`docker ps -q`."""
     assert len(crowd.running.stdout.split()) == MANY, crowd.running.expected(f"{MANY} running containers")
 
@@ -83,6 +83,6 @@ def test_each_of_thirty_containers_has_an_address(crowd: Crowd) -> None:
 
 
 @claim("docker-concepts.density")
-def test_a_node_with_thirty_containers_still_answers(crowd: Crowd) -> None:
+def test_a_host_with_thirty_containers_still_answers(crowd: Crowd) -> None:
     """A command over ssh."""
     assert crowd.ssh.seconds < SECONDS, crowd.ssh.expected(f"an answer within {SECONDS} s")

@@ -135,29 +135,29 @@ def test_a_tar_of_its_volumes_backs_a_container_up(storage: Storage) -> None:
 
 
 @pytest.fixture
-def folder(node: Machine) -> Iterator[str]:
-    """An empty folder on the node."""
-    path = do(node, "mktemp -d").stdout.strip()
+def folder(docker_host: Machine) -> Iterator[str]:
+    """An empty folder on the machine."""
+    path = do(docker_host, "mktemp -d").stdout.strip()
     yield path
-    do(node, f"sudo rm -r {path}")
+    do(docker_host, f"sudo rm -r {path}")
 
 
 @claim("docker-concepts.volumes-picture")
 @pytest.mark.usefixtures("tidy")
-def test_a_service_keeps_data_on_its_hosts_disk(node: Machine, folder: str) -> None:
+def test_a_service_keeps_data_on_its_hosts_disk(docker_host: Machine, folder: str) -> None:
     """`docker run -v FOLDER:/data`; the first container is gone when the second reads."""
-    do(node, f"docker run --rm -v {folder}:/data busybox sh -c 'echo one >/data/file'")
-    seen = node.run(f"docker run --rm -v {folder}:/data {READ}")
+    do(docker_host, f"docker run --rm -v {folder}:/data busybox sh -c 'echo one >/data/file'")
+    seen = docker_host.run(f"docker run --rm -v {folder}:/data {READ}")
     assert seen.stdout == "one\n", seen.expected("what the first container wrote")
 
 
 @claim("docker-concepts.volumes-picture")
 @pytest.mark.usefixtures("tidy")
-def test_a_service_keeps_data_in_another_local_container(node: Machine) -> None:
+def test_a_service_keeps_data_in_another_local_container(docker_host: Machine) -> None:
     """`docker run --volumes-from storage`; the storage container itself never runs."""
-    do(node, "docker create -v /data --name storage busybox")
-    do(node, "docker run --rm --volumes-from storage busybox sh -c 'echo two >/data/file'")
-    seen = node.run(f"docker run --rm --volumes-from storage {READ}")
+    do(docker_host, "docker create -v /data --name storage busybox")
+    do(docker_host, "docker run --rm --volumes-from storage busybox sh -c 'echo two >/data/file'")
+    seen = docker_host.run(f"docker run --rm --volumes-from storage {READ}")
     assert seen.stdout == "two\n", seen.expected("what the first container wrote")
 
 

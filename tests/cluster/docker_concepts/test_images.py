@@ -8,7 +8,7 @@ from fixtures.claims import as_written, claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
 from testbed.transcript import Result
-from tests.cluster.steps import do, nodes_alone
+from tests.cluster.steps import do, docker_host_alone
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-images")
 
@@ -37,23 +37,23 @@ class Shop:
 def shop(the_cluster: Cluster) -> Shop:
     """Built, run three times, changed in one container, and run once more."""
     look = "cat /price /etc/group"
-    with nodes_alone(the_cluster) as (node,):
-        do(node, r"printf 'FROM busybox\nRUN echo 10 >/price\n' | docker build -t shop -")
-        before = node.run(SUMS)
+    with docker_host_alone(the_cluster) as host:
+        do(host, r"printf 'FROM busybox\nRUN echo 10 >/price\n' | docker build -t shop -")
+        before = host.run(SUMS)
         for name in ONE_TWO_THREE:
-            do(node, f"docker run -d --name {name} shop sleep 600")
-        sizes = node.run("docker ps -s --format '{{.Names}} {{.Size}}'")
-        do(node, "docker exec one sh -c 'echo 99 >/price; rm /etc/group'")
+            do(host, f"docker run -d --name {name} shop sleep 600")
+        sizes = host.run("docker ps -s --format '{{.Names}} {{.Size}}'")
+        do(host, "docker exec one sh -c 'echo 99 >/price; rm /etc/group'")
         return Shop(
-            base=node.run(f"{LAYERS} busybox"),
-            layers=node.run(f"{LAYERS} shop"),
-            sums=(before, node.run(SUMS)),
+            base=host.run(f"{LAYERS} busybox"),
+            layers=host.run(f"{LAYERS} shop"),
+            sums=(before, host.run(SUMS)),
             sizes=sizes,
-            lower=node.run(f"{LOWER} one two three"),
-            written=node.run("sudo find $(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' one) ! -type d -printf '%P %y\n'"),
-            seen_by_first=node.run(f"docker exec one {look}"),
-            seen_by_second=node.run(f"docker exec two {look}"),
-            seen_by_later=node.run(f"docker run --rm shop {look}"),
+            lower=host.run(f"{LOWER} one two three"),
+            written=host.run("sudo find $(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' one) ! -type d -printf '%P %y\n'"),
+            seen_by_first=host.run(f"docker exec one {look}"),
+            seen_by_second=host.run(f"docker exec two {look}"),
+            seen_by_later=host.run(f"docker run --rm shop {look}"),
         )
 
 
@@ -91,25 +91,25 @@ def test_a_later_container_does_not_see_what_another_changed(shop: Shop) -> None
 
 @claim("docker-concepts.images-are-userspace")
 @pytest.mark.usefixtures("tidy")
-def test_an_image_holds_no_kernel(node: Machine) -> None:
+def test_an_image_holds_no_kernel(docker_host: Machine) -> None:
     """A search of the whole of busybox, whose own programs make it."""
-    found = node.run(r"docker run --rm busybox find / -xdev \( -name 'vmlinu*' -o -path '/lib/modules/*' \)")
+    found = docker_host.run(r"docker run --rm busybox find / -xdev \( -name 'vmlinu*' -o -path '/lib/modules/*' \)")
     assert (found.rc, found.stdout) == (0, ""), found.expected("neither a kernel nor modules for one")
 
 
 @as_written("docker-concepts.start-with-os-image", fails_with='"sh": executable file not found')
 @pytest.mark.usefixtures("tidy")
-def test_hello_world_starts_with_an_operating_systems_image(node: Machine) -> None:
+def test_hello_world_starts_with_an_operating_systems_image(docker_host: Machine) -> None:
     """ "You start with an OS image": then there would be a shell."""
-    shell = node.run("docker run --entrypoint sh hello-world -c true")
+    shell = docker_host.run("docker run --entrypoint sh hello-world -c true")
     assert shell.rc == 0, shell.expected("an operating system's shell")
 
 
 @claim("docker-concepts.start-with-os-image")
 @pytest.mark.usefixtures("tidy")
-def test_hello_world_runs_with_one_file_in_its_image(node: Machine) -> None:
+def test_hello_world_runs_with_one_file_in_its_image(docker_host: Machine) -> None:
     """`docker export`: all but one of the files are empty, made by Docker to mount its own upon."""
-    listing = node.run("docker run --name hello hello-world >&2 && docker export hello | tar tv")
+    listing = docker_host.run("docker run --name hello hello-world >&2 && docker export hello | tar tv")
     files = [line.split()[-1] for line in listing.stdout.splitlines() if line.startswith("-") and line.split()[2] != "0"]
     assert files == ["hello"], listing.expected("the file hello alone")
 

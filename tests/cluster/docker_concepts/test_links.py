@@ -8,7 +8,7 @@ from fixtures.claims import as_written, claim
 from testbed.cluster import Cluster
 from testbed.machine import Machine
 from testbed.transcript import Result
-from tests.cluster.steps import do, nodes_alone
+from tests.cluster.steps import do, docker_host_alone
 
 pytestmark = pytest.mark.xdist_group("docker-concepts-links")
 
@@ -18,35 +18,35 @@ HERE = "here is web"
 
 @dataclass(frozen=True)
 class Web:
-    """A web server in a container, asked from others and from its node."""
+    """A web server in a container, asked from others and from its host."""
 
     by_address: Result
     by_name: Result
     by_link: Result
     by_network: Result
-    by_port_of_node: Result
+    by_port_of_host: Result
     own_localhost: Result
     localhost_of_other: Result
-    localhost_of_node: Result
+    localhost_of_host: Result
 
 
 @pytest.fixture(scope="module")
 def web(the_cluster: Cluster) -> Web:
     """`web` on the default bridge, `stall` on a network that was made for it, and a stranger who has no link."""
-    with nodes_alone(the_cluster) as (node,):
-        do(node, f"docker run -d --name web -p 8080:80 {SERVE}")
-        do(node, f"docker network create market && docker run -d --name stall --net market {SERVE}")
-        do(node, "docker run -d --name stranger busybox sleep 600")
+    with docker_host_alone(the_cluster) as host:
+        do(host, f"docker run -d --name web -p 8080:80 {SERVE}")
+        do(host, f"docker network create market && docker run -d --name stall --net market {SERVE}")
+        do(host, "docker run -d --name stranger busybox sleep 600")
         stranger, get = "docker exec stranger", "timeout 5 wget -qO-"
         return Web(
-            by_address=node.run(f"{stranger} {get} http://{_address(node, 'web')}/"),
-            by_name=node.run(f"{stranger} {get} http://web/"),
-            by_link=node.run(f"docker run --rm --link web busybox {get} http://web/"),
-            by_network=node.run(f"docker run --rm --net market busybox {get} http://stall/"),
-            by_port_of_node=node.run(f"{stranger} {get} http://{node.address}:8080/"),
-            own_localhost=node.run(f"docker exec web {get} http://127.0.0.1/"),
-            localhost_of_other=node.run(f"{stranger} {get} http://127.0.0.1/"),
-            localhost_of_node=node.run("curl -sS http://127.0.0.1/"),
+            by_address=host.run(f"{stranger} {get} http://{_address(host, 'web')}/"),
+            by_name=host.run(f"{stranger} {get} http://web/"),
+            by_link=host.run(f"docker run --rm --link web busybox {get} http://web/"),
+            by_network=host.run(f"docker run --rm --net market busybox {get} http://stall/"),
+            by_port_of_host=host.run(f"{stranger} {get} http://{host.address}:8080/"),
+            own_localhost=host.run(f"docker exec web {get} http://127.0.0.1/"),
+            localhost_of_other=host.run(f"{stranger} {get} http://127.0.0.1/"),
+            localhost_of_host=host.run("curl -sS http://127.0.0.1/"),
         )
 
 
@@ -64,25 +64,25 @@ class Moved:
 @pytest.fixture(scope="module")
 def moved(the_cluster: Cluster) -> Moved:
     """While `web` is stopped another container takes its address."""
-    with nodes_alone(the_cluster) as (node,):
-        do(node, f"docker run -d --name web --expose 80 {SERVE}")
-        do(node, "docker run -d --name client --link web busybox sleep 600")
-        old = _address(node, "web")
-        do(node, "docker stop -t 0 web")
-        link_to_stopped = node.run("docker run --link web busybox true")
-        do(node, "docker run -d --name squatter busybox sleep 600")
-        do(node, "docker start web")
+    with docker_host_alone(the_cluster) as host:
+        do(host, f"docker run -d --name web --expose 80 {SERVE}")
+        do(host, "docker run -d --name client --link web busybox sleep 600")
+        old = _address(host, "web")
+        do(host, "docker stop -t 0 web")
+        link_to_stopped = host.run("docker run --link web busybox true")
+        do(host, "docker run -d --name squatter busybox sleep 600")
+        do(host, "docker start web")
         return Moved(
             old=old,
-            new=_address(node, "web"),
+            new=_address(host, "web"),
             link_to_stopped=link_to_stopped,
-            hosts=node.run("docker exec client grep web /etc/hosts"),
-            environment=node.run("docker exec client cat /proc/1/environ | tr '\\0' '\\n'"),
+            hosts=host.run("docker exec client grep web /etc/hosts"),
+            environment=host.run("docker exec client cat /proc/1/environ | tr '\\0' '\\n'"),
         )
 
 
-def _address(node: Machine, name: str) -> str:
-    return do(node, f"docker inspect -f '{{{{.NetworkSettings.IPAddress}}}}' {name}").stdout.strip()
+def _address(host: Machine, name: str) -> str:
+    return do(host, f"docker inspect -f '{{{{.NetworkSettings.IPAddress}}}}' {name}").stdout.strip()
 
 
 @as_written("docker-concepts.communicate-by-links", fails_with=HERE)
@@ -117,14 +117,14 @@ def test_a_network_of_ones_own_gives_names_without_links(web: Web) -> None:
 
 @as_written("docker-concepts.peers-require-links", fails_with=HERE)
 def test_peers_can_not_talk_without_links(web: Web) -> None:
-    """Over the port that the node publishes."""
-    assert web.by_port_of_node.rc != 0, web.by_port_of_node.expected("no answer")
+    """Over the port that the host publishes."""
+    assert web.by_port_of_host.rc != 0, web.by_port_of_host.expected("no answer")
 
 
 @claim("docker-concepts.peers-require-links")
-def test_peers_talk_through_a_port_of_the_node(web: Web) -> None:
+def test_peers_talk_through_a_port_of_the_host(web: Web) -> None:
     """`docker run -p 8080:80`, and no link."""
-    assert web.by_port_of_node.stdout.strip() == HERE, web.by_port_of_node.expected(HERE)
+    assert web.by_port_of_host.stdout.strip() == HERE, web.by_port_of_host.expected(HERE)
 
 
 @claim("docker-concepts.links-have-behaviors")
@@ -161,6 +161,6 @@ def test_localhost_of_another_container_is_another(web: Web) -> None:
 
 
 @claim("docker-concepts.localhost-is-container")
-def test_localhost_of_the_node_is_another(web: Web) -> None:
-    """The same from the node itself."""
-    assert web.localhost_of_node.rc == 7, web.localhost_of_node.expected("exit code 7, could not connect")
+def test_localhost_of_the_host_is_another(web: Web) -> None:
+    """The same from the host itself."""
+    assert web.localhost_of_host.rc == 7, web.localhost_of_host.expected("exit code 7, could not connect")
