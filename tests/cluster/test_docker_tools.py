@@ -9,11 +9,12 @@ import pytest
 from fixtures.claims import as_written, claim
 from fixtures.machines import leased
 from testbed.cluster import Cluster
-from testbed.leases import Use
+from testbed.leases import QUORUM, Use
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import WaitTimeout, wait_until
 from tests.cluster.building import builder_somewhere
+from tests.cluster.steps import do
 
 FIG_YML = """\
 web:
@@ -75,11 +76,13 @@ def swarm(the_cluster: Cluster) -> Swarm:
     first, second, *others = the_cluster.nodes
     barred = " ".join(f"--constraint node.hostname!={other}" for other in others)
     already = the_cluster.manager_name == "swarm"
-    with leased(the_cluster, (first.name, second.name), Use.ALONE), _service(first, second), _swarm_mode(first, second, already):
+    both, leader = (first.name, second.name), {QUORUM: Use.SHARED}  # without one a manager takes no service
+    with leased(the_cluster, both, Use.ALONE, leader), _service(first, second), _swarm_mode(first, second, already):
         listed = first.run("docker node ls --format '{{.Hostname}} {{.Status}}'")
-        first.run(
+        do(
+            first,
             "docker service create --quiet --detach --name everywhere --mode global --network host --stop-grace-period 0s "
-            f"{barred} busybox sleep 1000"
+            f"{barred} busybox sleep 1000",
         )
         return Swarm(listed, _tasks(first), _tasks(second))
 
