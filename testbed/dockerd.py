@@ -96,4 +96,4 @@ def _await(process: subprocess.Popen[bytes] | None, hint: str) -> engine.Engine:
                 raise TestbedError(f"dockerd ended at once with {process.returncode} ({hint})") from None
             if time.monotonic() > until:
                 raise TestbedError(f"the Docker engine did not answer within {STARTS_WITHIN} s ({hint})") from None
-        time.sleep(0.1)
+        time.sleep(0.1)  # wait_until needs more than the standard library, which is all that `doctor` has

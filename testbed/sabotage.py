@@ -14,7 +14,7 @@ from testbed import lined_yaml
 from testbed.errors import TestbedError
 from testbed.register import Text, suggestion
 
-NODE, TWO_NODES, NODES, EVERYTHING, HOST = "node", "two nodes", "nodes", "everything", "host"
+NODE, TWO_NODES, ALL_NODES, EVERYTHING, HOST = "node", "two nodes", "nodes", "everything", "host"
 """What fault and check may use: one node, two, or all of them; all machines; or none, but what they make themselves."""
 MACHINE = re.compile(r"core-\d\d|boot2docker")
 
@@ -34,7 +34,7 @@ class Entry(BaseModel):
     claim: Text
     together: Text | None = None
     tests: Names = ()
-    uses: Names = (NODES,)
+    uses: Names = (ALL_NODES,)
     at: Names = (NODE,)
     do: Text | None = None
     undo: Text | None = None
@@ -49,7 +49,7 @@ class Entry(BaseModel):
     @field_validator("uses")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        words = (NODE, TWO_NODES, NODES, EVERYTHING, HOST)
+        words = (NODE, TWO_NODES, ALL_NODES, EVERYTHING, HOST)
         if not (len(value) == 1 and value[0] in words) and not all(map(MACHINE.fullmatch, value)):
             raise ValueError(f"is {', '.join(value)}, so it must be one of {', '.join(words)}, or machines by name")
         return value

@@ -1,7 +1,7 @@
 """Waiting for a condition: polled closely, bounded, and with an error that says what was awaited and what was seen."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
@@ -15,7 +15,7 @@ class WaitTimeout(TestbedError):
 
 
 def wait_until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     what: str | Callable[[], str],
     *,
     seconds: float,
@@ -33,7 +33,7 @@ def wait_until(
         retry=retry_if_result(lambda value: not value) | retry_if_exception_type(not_yet),
     )
     try:
-        return retrying(condition)
+        return cast(T, retrying(condition))  # what is not true is tried again
     except RetryError as error:
         awaited = what() if callable(what) else what
         raise WaitTimeout(f"{awaited}: not within {seconds:.0f} s; last seen: {_last_seen(error)}") from error

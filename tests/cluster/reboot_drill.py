@@ -56,7 +56,6 @@ def run(cluster: Cluster) -> Reboot:
         finally:
             cluster.provider.power_on(node.name)
             wait_until_ready(node)
-        assert status is not None  # it was waited for
         return Reboot(
             status,
             before,

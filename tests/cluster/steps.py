@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fixtures.machines import free_docker_host, free_node, leased, tidied
+from fixtures.machines import free_docker_host, free_nodes, leased, tidied
 from testbed.cluster import Cluster
 from testbed.leases import Use
 from testbed.machine import Machine
@@ -13,10 +13,7 @@ from testbed.transcript import Result
 @contextmanager
 def nodes_alone(cluster: Cluster, count: int = 1) -> Iterator[tuple[Machine, ...]]:
     """So many nodes, whichever are free; what is left in their engines is removed at the end."""
-    names: tuple[str, ...] = ()
-    for _ in range(count):
-        names += (free_node(cluster, names),)
-    with leased(cluster, names, Use.ALONE) as held, tidied(*held.values()):
+    with leased(cluster, free_nodes(cluster, count), Use.ALONE) as held, tidied(*held.values()):
         yield tuple(held.values())
 
 

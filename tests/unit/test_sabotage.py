@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.sabotage.items import held_by
+from fixtures.sabotage.hold import wanted
 from fixtures.wants import ANY
 from testbed.leases import Use
 
@@ -147,9 +147,9 @@ def test_without_the_fault_only_that_is_run_which_noticed_it(sabotages: Sabotage
 
 
 def test_the_scheduler_knows_what_a_sabotage_will_hold() -> None:
-    assert held_by(["node"]) == {ANY: Use.ALONE}
-    assert held_by(["host"]) == {}
-    assert held_by(["core-01", "boot2docker"]) == {"core-01": Use.ALONE, "boot2docker": Use.ALONE}
+    assert wanted(["node"]) == {ANY: Use.ALONE}
+    assert wanted(["host"]) == {}
+    assert wanted(["core-01", "boot2docker"]) == {"core-01": Use.ALONE, "boot2docker": Use.ALONE}
 
 
 def test_a_rewritten_command_must_be_one_of_the_checks(sabotages: Sabotages) -> None:
