@@ -12,11 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, fi
 
 from testbed import lined_yaml
 from testbed.errors import TestbedError
+from testbed.leases import QUORUM
 from testbed.register import Text, suggestion
 
 NODE, TWO_NODES, ALL_NODES, EVERYTHING, HOST = "node", "two nodes", "nodes", "everything", "host"
 """What fault and check may use: one node, two, or all of them; all machines; or none, but what they make themselves."""
-MACHINE = re.compile(r"core-\d\d|boot2docker")
+NAME = re.compile(rf"core-\d\d|boot2docker|{QUORUM}")
 
 
 def _several(value: object) -> object:
@@ -50,8 +51,8 @@ class Entry(BaseModel):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         words = (NODE, TWO_NODES, ALL_NODES, EVERYTHING, HOST)
-        if not (len(value) == 1 and value[0] in words) and not all(map(MACHINE.fullmatch, value)):
-            raise ValueError(f"is {', '.join(value)}, so it must be one of {', '.join(words)}, or machines by name")
+        if not (len(value) == 1 and value[0] in words) and not all(map(NAME.fullmatch, value)):
+            raise ValueError(f"is {', '.join(value)}, so it must be one of {', '.join(words)}, or machines by name, and {QUORUM}")
         return value
 
     @model_validator(mode="after")

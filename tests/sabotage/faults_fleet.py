@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from docker.types import RestartPolicy
 
+from fixtures.sabotage.faults import until
 from testbed.cluster import demand_running
 from testbed.faults import demand, stopped
 from testbed.machine import Machine
@@ -60,7 +61,7 @@ def out_of_work(machine: Machine) -> Iterator[None]:
         try:
             yield
         finally:
-            demand(manager.asked, f"docker node update --availability active {machine}")
+            until(manager.asked, f"docker node update --availability active {machine}")
     _wait_until_counted(manager, machine, True)
 
 
