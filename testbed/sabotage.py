@@ -47,6 +47,12 @@ class Entry(BaseModel):
     given: Mapping[str, object] = {}
     says: Names = ()
 
+    @property
+    def group(self) -> str:
+        """The name of all whose faults are put in at once with its own."""
+        chapter = self.claim.partition(".")[0]
+        return self.claim if not self.together else self.together if "." in self.together else f"{chapter}.{self.together}"
+
     @field_validator("uses")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,8 +105,13 @@ def _mistakes(entry: Entry, before: Sequence[Entry], known: Sequence[str]) -> It
     if entry.claim in [other.claim for other in before]:
         yield f"{entry.claim} stands twice"
     for other in before:
-        if entry.together and other.together == entry.together:
-            for mine, its in ((entry.instead, other.instead), (entry.set, other.set)):
-                for name in mine.keys() & its.keys():
-                    if mine[name] != its[name]:
-                        yield f"together with {other.claim}, which has something else for '{name}'"
+        if entry.group == other.group:
+            yield from clashes(entry, other)
+
+
+def clashes(one: Entry, other: Entry) -> Iterator[str]:
+    """Why the faults of both can not be put in at once."""
+    for mine, its in ((one.instead, other.instead), (one.set, other.set)):
+        for name in mine.keys() & its.keys():
+            if mine[name] != its[name]:
+                yield f"together with {other.claim}, which has something else for '{name}'"

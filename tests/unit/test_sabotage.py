@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from fixtures.sabotage.hold import wanted
+from fixtures.sabotage.sharing import shared_drills
 from fixtures.wants import ANY
+from testbed import paths
 from testbed.leases import Use
+from tests.cluster.background.outcome import of_drill
 
 Suite = Callable[..., pytest.RunResult]
 Sabotages = Callable[..., pytest.RunResult]
@@ -133,6 +137,38 @@ def test_of_two_put_in_together_each_must_be_noticed(sabotages: Sabotages) -> No
     result = sabotages(TWO_CHECKS.replace("drill[1] ==", "'second' =="), TWO_ENTRIES)
     result.assert_outcomes(passed=2, failed=1, deselected=2)
     result.stdout.fnmatch_lines(["etcd.here: the check holds in spite of the fault: *", "caught: 1", "not caught: 1 etcd.here"])
+
+
+@pytest.fixture
+def two_chapters(sabotages: Sabotages, pytester: pytest.Pytester) -> Sabotages:
+    """Returns a function that gives `web` one of the two claims, with this entry, and runs the sabotages of both."""
+
+    def run(entry: str, checks: str = TWO_CHECKS) -> pytest.RunResult:
+        (pytester.path / "tests" / "sabotage").mkdir(parents=True, exist_ok=True)
+        (pytester.path / "tests" / "sabotage" / "web.yaml").write_text(entry)
+        return sabotages(checks.replace("etcd.here", "web.page"), TWO_ENTRIES.splitlines()[1])
+
+    return run
+
+
+def test_chapters_that_are_put_in_together_share_a_drill(two_chapters: Sabotages) -> None:
+    checks = TWO_CHECKS.replace("< 3", "< 4")  # without the faults each chapter has a drill
+    result = two_chapters("- {claim: web.page, together: etcd.both, set: {OTHER: nothing}, says: 'expected second'}", checks)
+    result.assert_outcomes(passed=4, deselected=2)
+
+
+def test_chapters_whose_faults_exclude_each_other_are_refused(two_chapters: Sabotages) -> None:
+    result = two_chapters("- {claim: web.page, together: etcd.both, set: {ONE: else}}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*web.page: together with etcd.get, which has something else for 'ONE'"])
+
+
+def test_a_drill_without_faults_is_run_by_the_first_who_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    drills = iter(["first", "second"])
+    with shared_drills():
+        assert [of_drill("a-drill", lambda: next(drills)) for _ in range(2)] == ["first", "first"]
+    assert of_drill("a-drill", lambda: next(drills)) == "second"
 
 
 def test_what_is_chosen_is_tried_with_and_without_its_fault(sabotages: Sabotages) -> None:

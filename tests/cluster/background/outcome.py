@@ -35,13 +35,18 @@ def of_drill(name: str, run: Callable[[], T]) -> T:
     Raises TestbedError when the drill broke, or its process ended without it.
     """
     if not pid_file(name).exists():
-        return run()
+        return _run_here(name, run)
     outcome = _wait_for(name)
     TRANSCRIPT.results.extend(outcome.commands)
     if outcome.broke:
         raise TestbedError(f"{name}: {outcome.broke}")
     seen: T = outcome.seen  # type: ignore[assignment]  # it is what `run` returned in the other process
     return seen
+
+
+def _run_here(_name: str, run: Callable[[], T]) -> T:
+    """Those who prove that checks hold without a fault replace it: several read the same drill."""
+    return run()
 
 
 def is_to_come(name: str) -> bool:
