@@ -15,32 +15,25 @@ from testbed.transcript import Result
 from tests.cluster.reboot_drill import BY_HAND, GROUP, Reboot
 
 BLOCK = ("core-01", "core-02", "core-03")
-# Vagrant lets nobody else enter a machine meanwhile ("locked"), so these are never side by side.
-SSH = pytest.mark.xdist_group("vagrant-ssh")
 BOOT_SECONDS = 60
 TIME = re.compile(r"(?:(\d+)min )?([\d.]+)(ms|s)\b")
 WORKSHOP = "/media/claim"
 
 
+# Not shared: Vagrant locks a machine while somebody enters it, and refuses the next.
 @claim("cluster.ssh-core-01")
-@SSH
-@pytest.mark.shared
 def test_vagrant_ssh_core_01_is_core_on_core_01(core_01: Machine) -> None:
     """`vagrant ssh core-01`."""
     _demand_session("core-01", core_01)
 
 
 @claim("cluster.ssh-core-02")
-@SSH
-@pytest.mark.shared
 def test_vagrant_ssh_core_02_is_core_on_core_02(core_02: Machine) -> None:
     """`vagrant ssh core-02`."""
     _demand_session("core-02", core_02)
 
 
 @claim("cluster.ssh-core-03")
-@SSH
-@pytest.mark.shared
 def test_vagrant_ssh_core_03_is_core_on_core_03(core_03: Machine) -> None:
     """`vagrant ssh core-03`."""
     _demand_session("core-03", core_03)
@@ -60,14 +53,14 @@ def pasted(the_cluster: Cluster) -> Result:
 
 
 @as_written("cluster.three-sshs-in-one-block", fails_with="vagrant: command not found")
-@SSH
+@pytest.mark.xdist_group("pasted-block")
 def test_three_lines_in_one_block_open_three_sessions(pasted: Result) -> None:
     """`vagrant ssh core-01`, `vagrant ssh core-02`, `vagrant ssh core-03` in one block."""
     assert "not found" not in pasted.output, pasted.expected("three sessions")
 
 
 @claim("cluster.three-sshs-in-one-block")
-@SSH
+@pytest.mark.xdist_group("pasted-block")
 def test_first_session_takes_the_lines_behind_it(pasted: Result) -> None:
     """The second and the third line are typed into core-01, which has no vagrant."""
     assert pasted.output.count("vagrant: command not found") == 2, pasted.expected("two lines that core-01 does not know")
