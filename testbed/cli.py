@@ -6,6 +6,8 @@ Only the standard library is imported up here, so that help and `doctor` work be
 import argparse
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +32,9 @@ The exit code is pytest's. The suite's own options, besides pytest's:"""
 # With these, pytest runs no test.
 LISTINGS = {"--claims", "--collect-only", "--co"}
 TAKE_PATHS = ("--baseline", "--era-binaries")
+NOTHING_SELECTED = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
+SABOTEURS = 6
+"""Workers for the sabotages: more than there are processors, as most of them wait for machines."""
 VERDICTS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
 
 
@@ -94,10 +99,14 @@ def check(arguments: argparse.Namespace) -> int:
     if LISTINGS & set(arguments.raw):
         become_pytest(arguments.raw)
     make_ready(arguments.options)
+    become_pytest(into_report(arguments.raw))
+
+
+def into_report(arguments: Sequence[str]) -> list[str]:
+    """What pytest gets for a check: its results go into the report, of which nothing old is left."""
     shutil.rmtree(paths.REPORT, ignore_errors=True)
     paths.REPORT.mkdir(exist_ok=True)  # it may be where something is mounted
-    results = [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results"]
-    become_pytest([*results, *joined(arguments.raw)])
+    return [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results", *joined(arguments)]
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -111,10 +120,18 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def test(arguments: argparse.Namespace) -> int:
+    """Exit code: that of the first part that fails. Arguments that select a part of the claims may select no sabotage."""
     from testbed import stages
 
-    failed = stages.run()
-    return failed if failed else check(arguments)
+    if LISTINGS & set(arguments.raw):
+        become_pytest(arguments.raw)
+    if failed := stages.run():
+        return failed
+    make_ready(arguments.options)
+    if failed := run_pytest("cluster", into_report(arguments.raw)):
+        return failed
+    failed = run_pytest("sabotage", [*joined(arguments.raw), f"-n{SABOTEURS}"])
+    return 0 if failed == NOTHING_SELECTED else failed
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -188,7 +205,19 @@ def make_ready(options: Options) -> None:
 def become_pytest(arguments: Sequence[str]) -> NoReturn:
     """Replace this process, so that Ctrl-C, the exit code and the terminal are pytest's alone."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", "-m", "cluster", *arguments])
+    os.execv(sys.executable, _pytest("cluster", arguments))
+
+
+def run_pytest(mark: str, arguments: Sequence[str]) -> int:
+    """pytest's exit code for the tests with that mark. What ends this process is for pytest, which takes the cluster down."""
+    with subprocess.Popen(_pytest(mark, arguments)) as running:
+        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal tells pytest, too
+        signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+        return running.wait()
+
+
+def _pytest(mark: str, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-m", mark, *arguments]
 
 
 @dataclass(frozen=True)
@@ -204,7 +233,7 @@ class Verb:
 
 VERBS = {
     "check": Verb(check, "set up what is missing, then check every claim", CHECK, for_pytest=True),
-    "test": Verb(test, "style, types and unit tests of the suite itself, then check", for_pytest=True),
+    "test": Verb(test, "style, types and unit tests of the suite, then check, then proof that checks can fail", for_pytest=True),
     "doctor": Verb(doctor, "say what this machine has and lacks, and what to do; changes nothing"),
     "up": Verb(up, "bring the cluster up and leave it running; pytest then uses it"),
     "prepare": Verb(prepare, "make all that machines are made from, for `vagrant up` by hand"),

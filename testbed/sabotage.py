@@ -3,6 +3,7 @@
 A fault is commands on machines, or a change of the commands or constants of the check, or a named context manager.
 """
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ class Entry(BaseModel):
     healed: Text | None = None
     instead: Mapping[str, str] = {}
     set: Mapping[str, object] = {}
+    patience: float = math.inf
     fault: Text | None = None
     given: Mapping[str, object] = {}
     says: Names = ()

@@ -1,5 +1,6 @@
 """Waiting for a condition: polled closely, bounded, and with an error that says what was awaited and what was seen."""
 
+import math
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -8,6 +9,9 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_ty
 from testbed.errors import TestbedError
 
 T = TypeVar("T")
+
+PATIENCE = math.inf
+"""Seconds after which `settled` gives up in any case; fewer where it is known that what is awaited will not come."""
 
 
 class WaitTimeout(TestbedError):
@@ -42,7 +46,7 @@ def wait_until(
 def settled(ask: Callable[[], T], holds: Callable[[T], bool], *, seconds: float, every: float = 0.1) -> T:
     """Poll `ask` until what it returns `holds`, and return that, else what it returned last: it is for the caller to judge."""
     retrying = Retrying(
-        stop=stop_after_delay(seconds),
+        stop=stop_after_delay(min(seconds, PATIENCE)),
         wait=wait_fixed(every),
         retry=retry_if_result(lambda value: not holds(value)),
         retry_error_callback=_last_value,

@@ -1,8 +1,9 @@
 """The command line: what each verb calls, its help, and that every error is one line."""
 
 import shutil
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -119,10 +120,41 @@ def test_test_ends_with_the_first_stage_that_fails(called: list[object], monkeyp
     assert called == []
 
 
-def test_test_goes_on_with_check(called: list[object]) -> None:
-    with pytest.raises(BecamePytest):
-        cli.main(["test", "-n", "2"])
+@pytest.mark.parametrize(
+    ("codes", "ended"),
+    [
+        ({"cluster": 0, "sabotage": 0}, 0),
+        ({"cluster": 1}, 1),
+        ({"cluster": 0, "sabotage": 1}, 1),
+        ({"cluster": 0, "sabotage": pytest.ExitCode.NO_TESTS_COLLECTED}, 0),
+    ],
+)
+def test_test_goes_on_with_check_and_then_sabotages(
+    called: list[object], monkeypatch: pytest.MonkeyPatch, codes: Mapping[str, int], ended: int
+) -> None:
+    ran: dict[str, list[str]] = {}
+
+    def run_pytest(mark: str, arguments: list[str]) -> int:
+        ran[mark] = arguments
+        return codes[mark]
+
+    monkeypatch.setattr(cli, "run_pytest", run_pytest)
+    assert cli.main(["test", "-n", "2", "-k", "etcd"]) == ended
     assert called[0] == ("run",)
+    assert ran.keys() == codes.keys()
+    assert all("-n 2 -k etcd" in " ".join(arguments) for arguments in ran.values())
+
+
+def test_pytest_is_told_of_what_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that is ended takes the cluster down first."""
+    waits = "import os, signal; signal.signal(signal.SIGTERM, lambda *_: exit(7)); os.kill(os.getppid(), 15); signal.pause()"
+    monkeypatch.setattr(cli, "_pytest", lambda *_: [sys.executable, "-c", waits])
+    terminated, interrupted = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        assert cli.run_pytest("cluster", []) == 7
+    finally:
+        signal.signal(signal.SIGTERM, terminated)
+        signal.signal(signal.SIGINT, interrupted)
 
 
 @pytest.mark.parametrize(("verb", "function"), [("up", "up"), ("prepare", "prepare_by_hand")])

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.sabotage.hold import wanted
 from fixtures.sabotage.sharing import shared_drills
-from fixtures.wants import ANY
+from fixtures.wants import AFTERWARDS, ANY
 from testbed import paths
 from testbed.leases import Use
 from tests.cluster.background.outcome import of_drill
@@ -182,9 +182,23 @@ def test_without_the_fault_only_that_is_run_which_noticed_it(sabotages: Sabotage
     sabotages(check).assert_outcomes(passed=2, deselected=2)
 
 
+def test_nobody_waits_long_for_what_the_fault_keeps_from_coming(sabotages: Sabotages) -> None:
+    check = """
+from testbed.wait import settled
+ANSWER = "value"
+
+@claim("etcd.get")
+def test_get():
+    assert settled(lambda: ANSWER, lambda answer: answer == "value", seconds=60) == "value", "core-01: expected value"
+"""
+    result = sabotages(check, ENTRY.replace("says", "patience: 0.2, says"))
+    result.assert_outcomes(passed=2, deselected=1)
+    assert result.duration < 30
+
+
 def test_the_scheduler_knows_what_a_sabotage_will_hold() -> None:
     assert wanted(["node"]) == {ANY: Use.ALONE}
-    assert wanted(["host"]) == {}
+    assert wanted(["host"]) == {AFTERWARDS: Use.SHARED}
     assert wanted(["core-01", "boot2docker"]) == {"core-01": Use.ALONE, "boot2docker": Use.ALONE}
 
 

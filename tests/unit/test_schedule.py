@@ -35,9 +35,13 @@ def test_of_none(): ran("none")
 
 
 def outlook(
-    free: Sequence[str] = NAMES, own: Sequence[str] = (), ahead: Sequence[Mapping[str, Use]] = (), waited_for: Sequence[str] = ()
+    free: Sequence[str] = NAMES,
+    own: Sequence[str] = (),
+    ahead: Sequence[Mapping[str, Use]] = (),
+    others: Sequence[Mapping[str, Use]] = (),
+    waited_for: Sequence[str] = (),
 ) -> Outlook:
-    return Outlook(NAMES, frozenset(own), ahead, lambda name, _: name in free, lambda name: name in waited_for)
+    return Outlook(NAMES, frozenset(own), ahead, others, lambda name, _: name in free, lambda name: name in waited_for)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,9 @@ def outlook(
         (outlook(free=["core-02"]), TWO, False),
         (outlook(free=["core-02", "core-03"], ahead=[ONE]), TWO, False),
         (outlook(free=["core-02", "core-03"], ahead=[TWO]), ONE, False),
+        # Another worker may still wait for its two.
+        (outlook(free=["core-02", "core-03"], others=[TWO]), TWO, False),
+        (outlook(free=["core-02"], others=[TWO]), ONE, True),
         # What another worker is about to begin.
         (outlook(ahead=[{"core-01": Use.ALONE}]), {"core-01": Use.SHARED}, False),
         (outlook(ahead=[{"core-01": Use.SHARED}]), {"core-01": Use.SHARED}, True),
