@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -99,14 +100,18 @@ def check(arguments: argparse.Namespace) -> int:
     if LISTINGS & set(arguments.raw):
         become_pytest(arguments.raw)
     make_ready(arguments.options)
-    become_pytest(into_report(arguments.raw))
+    empty_report()
+    become_pytest([*results(), *joined(arguments.raw)])
 
 
-def into_report(arguments: Sequence[str]) -> list[str]:
-    """What pytest gets for a check: its results go into the report, of which nothing old is left."""
+def empty_report() -> None:
     shutil.rmtree(paths.REPORT, ignore_errors=True)
     paths.REPORT.mkdir(exist_ok=True)  # it may be where something is mounted
-    return [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results", *joined(arguments)]
+
+
+def results() -> list[str]:
+    """pytest's arguments for the results that go into the report."""
+    return [f"--junitxml={paths.REPORT}/junit.xml", f"--alluredir={paths.REPORT}/allure-results"]
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -120,7 +125,7 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def test(arguments: argparse.Namespace) -> int:
-    """Exit code: that of the first part that fails. Arguments that select a part of the claims may select no sabotage."""
+    """Exit code: that of the first part that fails. Of the arguments, -m and -n are for the check alone."""
     from testbed import stages
 
     if LISTINGS & set(arguments.raw):
@@ -128,10 +133,14 @@ def test(arguments: argparse.Namespace) -> int:
     if failed := stages.run():
         return failed
     make_ready(arguments.options)
-    if failed := run_pytest("cluster", into_report(arguments.raw)):
+    empty_report()
+    if failed := run_pytest([*results(), *joined(arguments.raw)]):
         return failed
-    failed = run_pytest("sabotage", [*joined(arguments.raw), f"-n{SABOTEURS}"])
-    return 0 if failed == NOTHING_SELECTED else failed
+    code = run_pytest([*joined(arguments.raw), "-m", "sabotage", "-n", str(SABOTEURS)])
+    if code == NOTHING_SELECTED and any(word.startswith(("-k", "tests/")) for word in arguments.raw):
+        say("no sabotage of what was selected")
+        return 0
+    return code
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -205,19 +214,30 @@ def make_ready(options: Options) -> None:
 def become_pytest(arguments: Sequence[str]) -> NoReturn:
     """Replace this process, so that Ctrl-C, the exit code and the terminal are pytest's alone."""
     sys.stdout.flush()
-    os.execv(sys.executable, _pytest("cluster", arguments))
+    os.execv(sys.executable, _pytest(arguments))
 
 
-def run_pytest(mark: str, arguments: Sequence[str]) -> int:
-    """pytest's exit code for the tests with that mark. What ends this process is for pytest, which takes the cluster down."""
-    with subprocess.Popen(_pytest(mark, arguments)) as running:
-        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal tells pytest, too
-        signal.signal(signal.SIGTERM, lambda *_: running.terminate())
-        return running.wait()
+def run_pytest(arguments: Sequence[str]) -> int:
+    """pytest's exit code, or 128 and the signal's number where one has ended it, as a shell tells it."""
+    with subprocess.Popen(_pytest(arguments)) as running, _signals_for(running):
+        code = running.wait()
+    return code if code >= 0 else 128 - code
 
 
-def _pytest(mark: str, arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-m", mark, *arguments]
+@contextmanager
+def _signals_for(running: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Ctrl-C the terminal gives to both, and pytest answers it; SIGTERM comes to this process alone, which passes it on."""
+    answers = {signal.SIGINT: lambda *_: None, signal.SIGTERM: lambda *_: running.terminate()}
+    before = {number: signal.signal(number, answer) for number, answer in answers.items()}
+    try:
+        yield
+    finally:
+        for number, answer in before.items():
+            signal.signal(number, answer)
+
+
+def _pytest(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-m", "cluster", *arguments]
 
 
 @dataclass(frozen=True)

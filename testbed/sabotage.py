@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from testbed import lined_yaml
 from testbed.errors import TestbedError
@@ -44,7 +44,7 @@ class Entry(BaseModel):
     healed: Text | None = None
     instead: Mapping[str, str] = {}
     set: Mapping[str, object] = {}
-    patience: float = math.inf
+    patience: float = Field(default=math.inf, gt=0, strict=True)
     fault: Text | None = None
     given: Mapping[str, object] = {}
     says: Names = ()
@@ -113,6 +113,8 @@ def _mistakes(entry: Entry, before: Sequence[Entry], known: Sequence[str]) -> It
 
 def clashes(one: Entry, other: Entry) -> Iterator[str]:
     """Why the faults of both can not be put in at once."""
+    if one.patience != other.patience:
+        yield f"together with {other.claim}, whose patience is {other.patience} s and not {one.patience} s"
     for mine, its in ((one.instead, other.instead), (one.set, other.set)):
         for name in mine.keys() & its.keys():
             if mine[name] != its[name]:

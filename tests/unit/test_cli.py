@@ -3,7 +3,7 @@
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -120,41 +120,47 @@ def test_test_ends_with_the_first_stage_that_fails(called: list[object], monkeyp
     assert called == []
 
 
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of each pytest that was run; the word `fails` in them says which one ends with 1, `nothing` with 5."""
+    runs: list[str] = []
+
+    def run_pytest(arguments: list[str]) -> int:
+        runs.append(" ".join(arguments))
+        mine = "sabotage" if "-m sabotage" in runs[-1] else "check"
+        return 1 if f"fails-{mine}" in arguments else 5 if f"selects-no-{mine}" in runs[-1] else 0
+
+    monkeypatch.setattr(cli, "run_pytest", run_pytest)
+    return runs
+
+
 @pytest.mark.parametrize(
-    ("codes", "ended"),
+    ("words", "ended", "runs"),
     [
-        ({"cluster": 0, "sabotage": 0}, 0),
-        ({"cluster": 1}, 1),
-        ({"cluster": 0, "sabotage": 1}, 1),
-        ({"cluster": 0, "sabotage": pytest.ExitCode.NO_TESTS_COLLECTED}, 0),
+        ("-n 2", 0, 2),
+        ("-n 2 fails-check", 1, 1),
+        ("-n 2 fails-sabotage", 1, 2),
+        ("-n 2 -k selects-no-sabotage", 0, 2),
+        ("-n 2 tests/selects-no-sabotage", 0, 2),
+        ("-n 2 selects-no-sabotage", 5, 2),
     ],
 )
 def test_test_goes_on_with_check_and_then_sabotages(
-    called: list[object], monkeypatch: pytest.MonkeyPatch, codes: Mapping[str, int], ended: int
+    called: list[object], ran: list[str], words: str, ended: int, runs: int
 ) -> None:
-    ran: dict[str, list[str]] = {}
-
-    def run_pytest(mark: str, arguments: list[str]) -> int:
-        ran[mark] = arguments
-        return codes[mark]
-
-    monkeypatch.setattr(cli, "run_pytest", run_pytest)
-    assert cli.main(["test", "-n", "2", "-k", "etcd"]) == ended
+    assert cli.main(["test", *words.split()]) == ended
     assert called[0] == ("run",)
-    assert ran.keys() == codes.keys()
-    assert all("-n 2 -k etcd" in " ".join(arguments) for arguments in ran.values())
+    assert len(ran) == runs
+    assert ran[0].endswith(words)
+    assert f"--junitxml={paths.REPORT}/junit.xml" in ran[0]
+    assert ran[1:] in ([], [f"{words} -m sabotage -n {cli.SABOTEURS}"])
 
 
 def test_pytest_is_told_of_what_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that is ended takes the cluster down first."""
-    waits = "import os, signal; signal.signal(signal.SIGTERM, lambda *_: exit(7)); os.kill(os.getppid(), 15); signal.pause()"
-    monkeypatch.setattr(cli, "_pytest", lambda *_: [sys.executable, "-c", waits])
-    terminated, interrupted = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    try:
-        assert cli.run_pytest("cluster", []) == 7
-    finally:
-        signal.signal(signal.SIGTERM, terminated)
-        signal.signal(signal.SIGINT, interrupted)
+    waits = "import os, signal; os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
+    monkeypatch.setattr(cli, "_pytest", lambda _: [sys.executable, "-c", waits])
+    assert cli.run_pytest([]) == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize(("verb", "function"), [("up", "up"), ("prepare", "prepare_by_hand")])

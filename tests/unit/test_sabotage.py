@@ -18,6 +18,7 @@ Sabotages = Callable[..., pytest.RunResult]
 
 CONFTEST = """
 import pytest
+from fixtures.sabotage import hold
 from testbed import cluster, paths
 
 pytest_plugins = ["fixtures.claims", "fixtures.sabotage.plugin"]
@@ -27,6 +28,7 @@ def pytest_configure(config):
     patch.setattr(cluster, "demand_running", lambda: cluster.Cluster({}, "docker", "swarm", "", 0))
     patch.setattr(paths, "REPORT", config.rootpath / "report")
     patch.setattr(paths, "STATE", config.rootpath / "state")
+    patch.setattr(hold, "SABOTAGES", config.rootpath / "leases")  # those of this checkout may be another run's just now
     config.add_cleanup(patch.undo)
 """
 CHECK = """
@@ -196,6 +198,13 @@ def test_get():
     assert result.duration < 30
 
 
+def test_nobody_waits_for_a_fault_whose_worker_crashed(sabotages: Sabotages) -> None:
+    check = CHECK.replace("    RUNS", '    import os; drill == "value" or os._exit(1)\n    RUNS')
+    result = sabotages(check, ENTRY, "-n", "2")
+    result.assert_outcomes(failed=1, passed=1)
+    assert result.duration < 60
+
+
 def test_the_scheduler_knows_what_a_sabotage_will_hold() -> None:
     assert wanted(["node"]) == {ANY: Use.ALONE}
     assert wanted(["host"]) == {AFTERWARDS: Use.SHARED}
@@ -223,6 +232,11 @@ def test_a_claim_that_is_not_checked_here_is_not_tried(sabotages: Sabotages) -> 
         ("- claim: etcd.get\n  do: x", "sabotage/etcd.yaml:1: entry: do without undo"),
         ("- claim: etcd.get\n  set: {A: 1}\n  uses: all", "sabotage/etcd.yaml:3: uses: is all, so it must be one of *"),
         (f"{ENTRY}\n{ENTRY}", "sabotage/etcd.yaml:2: etcd.get stands twice"),
+        ("- {claim: etcd.get, set: {A: 1}, patience: 0}", "sabotage/etcd.yaml:1: patience: Input should be greater than 0"),
+        (
+            TWO_ENTRIES.replace("both", "both, patience: 5", 1),
+            "*:3: together with etcd.get, whose patience is 5.0 s and not inf s",
+        ),
         (TWO_ENTRIES.replace("OTHER", "ONE").replace("nothing", "1", 1), "*:3: together with etcd.get, which has * for 'ONE'"),
     ],
 )

@@ -38,10 +38,10 @@ def outlook(
     free: Sequence[str] = NAMES,
     own: Sequence[str] = (),
     ahead: Sequence[Mapping[str, Use]] = (),
-    others: Sequence[Mapping[str, Use]] = (),
+    running: Sequence[Mapping[str, Use]] = (),
     waited_for: Sequence[str] = (),
 ) -> Outlook:
-    return Outlook(NAMES, frozenset(own), ahead, others, lambda name, _: name in free, lambda name: name in waited_for)
+    return Outlook(NAMES, frozenset(own), ahead, running, lambda name, _: name in free, lambda name: name in waited_for)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def outlook(
         (outlook(free=["core-02", "core-03"], ahead=[ONE]), TWO, False),
         (outlook(free=["core-02", "core-03"], ahead=[TWO]), ONE, False),
         # Another worker may still wait for its two.
-        (outlook(free=["core-02", "core-03"], others=[TWO]), TWO, False),
-        (outlook(free=["core-02"], others=[TWO]), ONE, True),
+        (outlook(free=["core-02", "core-03"], running=[TWO]), TWO, False),
+        (outlook(free=["core-02"], running=[TWO]), ONE, True),
         # What another worker is about to begin.
         (outlook(ahead=[{"core-01": Use.ALONE}]), {"core-01": Use.SHARED}, False),
         (outlook(ahead=[{"core-01": Use.SHARED}]), {"core-01": Use.SHARED}, True),
@@ -92,16 +92,39 @@ def test_nodes_and_machines_get_the_names_that_the_cluster_has() -> None:
     assert named({"core-03": Use.ALONE}, NAMES[:2]) == {}
 
 
-def test_what_wants_the_most_is_handed_out_first(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> None:
-    root = request.config.rootpath
-    pytester.makeini(f'[pytest]\npythonpath = "{root}"')
-    pytester.makeconftest(
-        'pytest_plugins = ["fixtures.schedule"]\n'
-        "import fixtures.schedule\n"
-        'fixtures.schedule.FreeFirst._machines = ("boot2docker", "core-01", "core-02", "core-03")\n'
-        "fixtures.schedule.is_free = lambda name, use, folder: True\n"
-        "fixtures.schedule.is_to_come = lambda name: False\n"
+CONFTEST = """
+import fixtures.schedule
+
+pytest_plugins = ["fixtures.schedule"]
+fixtures.schedule.FreeFirst._machines = ("boot2docker", "core-01", "core-02", "core-03")
+fixtures.schedule.is_free = lambda name, use, folder: True
+fixtures.schedule.is_to_come = lambda name: False
+"""
+
+
+@pytest.fixture
+def scheduled(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.Pytester:
+    """A suite without machines, all of which are free."""
+    pytester.makeini(f'[pytest]\npythonpath = "{request.config.rootpath}"')
+    pytester.makeconftest(CONFTEST)
+    return pytester
+
+
+def test_what_is_last_is_handed_out_after_all(scheduled: pytest.Pytester) -> None:
+    """Also where it wants more than what is for afterwards, and nobody else is in the way of either."""
+    wants = "{'test_last': {'last': Use.SHARED, 'machines': Use.SHARED}, 'test_afterwards': {'afterwards': Use.SHARED}}"
+    wanted = f"from testbed.leases import Use\nfixtures.schedule.with_drill = lambda item: {wants}.get(item.name, {{}})\n"
+    scheduled.makeconftest(CONFTEST + wanted)
+    scheduled.makepyfile(
+        MODULE.partition("@pytest.fixture")[0]
+        + "def test_begins(): time.sleep(0.3)\ndef test_also_begins(): time.sleep(0.3)\n"
+        + "def test_last(): ran('last')\ndef test_afterwards(): ran('afterwards')\ndef test_of_none(): ran('none')\n"
     )
-    pytester.makepyfile(MODULE)
-    pytester.runpytest_subprocess("-n", "1", "--dist", "loadgroup").assert_outcomes(passed=5)
-    assert (pytester.path / "ran").read_text().split() == ["all", "one", "none"]
+    scheduled.runpytest_subprocess("-n", "1", "--dist", "loadgroup").assert_outcomes(passed=5)
+    assert (scheduled.path / "ran").read_text().split() == ["none", "afterwards", "last"]
+
+
+def test_what_wants_the_most_is_handed_out_first(scheduled: pytest.Pytester) -> None:
+    scheduled.makepyfile(MODULE)
+    scheduled.runpytest_subprocess("-n", "1", "--dist", "loadgroup").assert_outcomes(passed=5)
+    assert (scheduled.path / "ran").read_text().split() == ["all", "one", "none"]
