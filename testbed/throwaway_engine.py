@@ -53,7 +53,7 @@ def throwaway_engine(
     """An engine that can store so many megabytes, started in about 0.3 s and always removed with all that it ran.
 
     It has the settings of the machine's own engine, and these variables (NAME=value) in its environment.
-    Raises TestbedError when it does not start.
+    Raises TestbedError when it does not start, or does not end.
     """
     number = secrets.token_bytes(3)
     # A dash in a slice's name would nest it in another slice (systemd.slice(5)); an interface's name has 15 characters at most.
@@ -64,7 +64,11 @@ def throwaway_engine(
             raise TestbedError(started.expected("a throw-away engine that starts"))
         yield ThrowawayEngine(machine, name)
     finally:
-        machine.run(f"sudo systemctl kill --signal=KILL {name}.slice; sudo systemctl stop {name}.slice")
+        ended = machine.run(
+            f"sudo systemctl kill --signal=KILL {name}.slice; sudo systemctl stop {name}.slice; ! systemctl is-active {name}"
+        )
+        if ended.rc != 0:
+            raise TestbedError(ended.expected("the throw-away engine to be gone"))
 
 
 def _start(name: str, address: str, megabytes: int, environment: tuple[str, ...]) -> str:
