@@ -20,8 +20,11 @@ def of_machine(provider: Provider, name: str, lines: int = 2000) -> str:
     return "".join(f"===== {name}: {title}\n{provider.execute(name, command)}\n" for title, command in asked.items())
 
 
-def gather(provider: Provider, names: list[str], say: Callable[[str], object]) -> None:
-    """Write the evidence of these machines to report/journals, a file a machine; a machine that cannot answer says why."""
+def gather(provider: Provider, names: list[str], say: Callable[[str], object], when: str = "") -> None:
+    """Write the evidence of these machines to report/journals, a file a machine; a machine that cannot answer says why.
+
+    The words `when` are in the files' names, where other evidence will follow.
+    """
     folder = paths.REPORT / "journals"
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -30,7 +33,7 @@ def gather(provider: Provider, names: list[str], say: Callable[[str], object]) -
             text = of_machine(provider, name)
         except Exception as error:
             text = f"{name}: no evidence could be had: {error}\n"
-        (folder / f"{name}.log").write_text(text)
+        (folder / f"{name}{when and f'-{when}'}.log").write_text(text)
 
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(write, names))
