@@ -117,15 +117,15 @@ class Checkout:
 
     @contextmanager
     def check(self, *arguments: str) -> Iterator[Run]:
-        """`./cododemo check`, on the checkout's network; at the end it has ended, one way or the other."""
+        """`./cododemo check`, on the checkout's network, which the test waits for. One that fails is in no other's way."""
         run = self.start("check", "--subnet", self.subnet, *arguments)
         try:
             yield run
-        finally:
-            if run.process.poll() is None:  # a test that failed shall not be in the next one's way
-                run.process.kill()
-                run.process.wait()
-                self.down()
+        except BaseException:
+            run.process.kill()
+            run.process.wait()
+            self.down()
+            raise
 
     def down(self) -> Ended:
         return self.start("down").ended(seconds=DOWN_SECONDS)
