@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checkout import SETUP_SECONDS, Checkout, Ended
+from tests.faults.left import PRIVATE_KEY
 
 MODULE = Path("tests", "cluster", "test_made_up.py")
 TESTS = """
@@ -78,6 +79,5 @@ def test_report_holds_no_private_key(checkout: Checkout) -> None:
     assert {"handout.html", "results.jsonl"} <= names, f"host: expected a handout and results, but saw {sorted(names)}"
     told = (checkout.folder / "report" / "results.jsonl").read_text()
     assert "left out: a secret" in told, "host: expected the results to tell that a key was left out, but they do not"
-    # A key in OpenSSH's format begins so, in base64, after its first line.
-    holding = [file.name for file in files if b"b3BlbnNzaC1rZXktdjEA" in file.read_bytes()]
+    holding = [file.name for file in files if PRIVATE_KEY in file.read_bytes()]
     assert not holding, f"host: expected no private key in the report, but saw one in {holding}"
