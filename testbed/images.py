@@ -18,8 +18,9 @@ from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 from fasteners import InterProcessLock
 
 from testbed import paths
+from testbed.engine import CHECKOUT_LABEL
 from testbed.errors import TestbedError
-from testbed.wait import wait_until
+from testbed.wait import settled, wait_until
 
 Say = Callable[[str], object]
 LABEL = "cododemo.image"
@@ -28,6 +29,7 @@ DEBIAN = "bookworm"
 REGISTRY_PORT = "5000/tcp"
 # By its name: labels would be handed on to the image that is made of it, and to that one's containers.
 FILLING = "cododemo-filling"
+CANCELLED_SECONDS = 10
 PUSHED = re.compile(r"127\.0\.0\.1:\d+/library/")
 ARCHIVE = paths.STATE / "base.tar"
 
@@ -132,9 +134,11 @@ def _make_base(engine: docker.DockerClient, tag: str) -> None:
     """Debian from Docker Hub, or, where that does not answer, made of Debian's packages."""
     repository, version = tag.split(":")
     try:
-        engine.images.pull("debian", tag=f"{DEBIAN}-slim").tag(repository, version)
+        pulled = engine.images.pull("debian", tag=f"{DEBIAN}-slim")
     except (APIError, NotFound):
         _import_packages(engine, repository, version)
+    else:
+        engine.images.build(fileobj=BytesIO(f"FROM {pulled.id}".encode()), tag=tag, labels={LABEL: "base"})
 
 
 def _import_packages(engine: docker.DockerClient, repository: str, version: str) -> None:
@@ -177,10 +181,18 @@ def _remove_unfinished(engine: docker.DockerClient) -> None:
     """
     for container in engine.api.containers(all=True, filters={"name": f"^/{FILLING}$"}):
         engine.api.remove_container(container["Id"], force=True, v=True)
+    # An engine notices a moment later that nobody waits for its build any more; an image that a container of it uses would stay.
+    settled(lambda: _of_builds(engine), lambda running: not running, seconds=CANCELLED_SECONDS)
     for image in engine.api.images(filters={"label": LABEL}):
         for tag in filter(PUSHED.match, image["RepoTags"] or []):
             engine.images.remove(tag)
     engine.images.prune(filters={"dangling": True, "label": LABEL})
+
+
+def _of_builds(engine: docker.DockerClient) -> list[str]:
+    """The containers in which the engine carries out the steps of a build: with our label by their image, and of no checkout."""
+    containers = engine.api.containers(all=True, filters={"label": LABEL})
+    return [container["Id"] for container in containers if CHECKOUT_LABEL not in container["Labels"]]
 
 
 def _context(folder: Path) -> BytesIO:

@@ -9,13 +9,14 @@ import docker
 import pytest
 
 from testbed import images
+from testbed.engine import CHECKOUT_LABEL
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MagicMock:
     """An engine on which a registry was being filled; nobody builds now."""
     engine = MagicMock()
-    engine.api.containers.return_value = [{"Id": "filling"}]
+    engine.api.containers.side_effect = [[{"Id": "filling"}], []]
     pushed = ["127.0.0.1:32768/library/redis:latest", "cododemo/redis:0123"]
     engine.api.images.return_value = [{"RepoTags": pushed}, {"RepoTags": None}]
     monkeypatch.setattr(docker, "from_env", lambda: engine)
@@ -32,6 +33,16 @@ def test_registry_names_and_stages_are_removed_and_nothing_of_others(engine: Mag
     engine.images.remove.assert_called_once_with("127.0.0.1:32768/library/redis:latest")
     engine.images.prune.assert_called_once_with(filters={"dangling": True, "label": images.LABEL})
     assert not images.ARCHIVE.exists()
+
+
+def test_stage_is_removed_when_the_engine_has_ended_its_build(engine: MagicMock) -> None:
+    """The engine refuses to remove an image on which a container stands; a checkout's machines do not matter."""
+    machine = {"Id": "core-01", "Labels": {images.LABEL: "node", CHECKOUT_LABEL: "0123"}}
+    step = {"Id": "step", "Labels": {images.LABEL: "build-stage"}}
+    engine.api.containers.side_effect = [[], [machine, step], [machine, step], [machine]]
+    images.remove_unfinished()
+    assert engine.api.containers.call_count == 4
+    engine.images.prune.assert_called_once()
 
 
 HOLD = "import sys, fasteners; held = fasteners.InterProcessLock(sys.argv[1]); held.acquire(); print(flush=True); input()"
