@@ -138,7 +138,7 @@ def _make_base(engine: docker.DockerClient, tag: str) -> None:
     except (APIError, NotFound):
         _import_packages(engine, repository, version)
     else:
-        engine.images.build(fileobj=BytesIO(f"FROM {pulled.id}".encode()), tag=tag, labels={LABEL: "base"})
+        engine.images.build(fileobj=BytesIO(f"FROM {pulled.id}".encode()), tag=tag, labels={LABEL: "base"}, rm=True, forcerm=True)
 
 
 def _import_packages(engine: docker.DockerClient, repository: str, version: str) -> None:
@@ -182,7 +182,8 @@ def _remove_unfinished(engine: docker.DockerClient) -> None:
     for container in engine.api.containers(all=True, filters={"name": f"^/{FILLING}$"}):
         engine.api.remove_container(container["Id"], force=True, v=True)
     # An engine notices a moment later that nobody waits for its build any more; an image that a container of it uses would stay.
-    settled(lambda: _of_builds(engine), lambda running: not running, seconds=CANCELLED_SECONDS)
+    for step in settled(lambda: _of_builds(engine), lambda steps: not steps, seconds=CANCELLED_SECONDS):
+        engine.api.remove_container(step, force=True, v=True)  # of an engine that ended itself
     for image in engine.api.images(filters={"label": LABEL}):
         for tag in filter(PUSHED.match, image["RepoTags"] or []):
             engine.images.remove(tag)
@@ -190,9 +191,9 @@ def _remove_unfinished(engine: docker.DockerClient) -> None:
 
 
 def _of_builds(engine: docker.DockerClient) -> list[str]:
-    """The containers in which the engine carries out the steps of a build: with our label by their image, and of no checkout."""
+    """The containers in which an engine carries out the steps of our builds: of no checkout, on an image that has no name."""
     containers = engine.api.containers(all=True, filters={"label": LABEL})
-    return [container["Id"] for container in containers if CHECKOUT_LABEL not in container["Labels"]]
+    return [each["Id"] for each in containers if CHECKOUT_LABEL not in each["Labels"] and each["Image"].startswith("sha256:")]
 
 
 def _context(folder: Path) -> BytesIO:

@@ -35,14 +35,25 @@ def test_registry_names_and_stages_are_removed_and_nothing_of_others(engine: Mag
     assert not images.ARCHIVE.exists()
 
 
+STEP = {"Id": "step", "Image": "sha256:0123", "Labels": {images.LABEL: "build-stage"}}
+MACHINE = {"Id": "core-01", "Image": "sha256:4567", "Labels": {images.LABEL: "node", CHECKOUT_LABEL: "0123"}}
+FOREIGN = {"Id": "foreign", "Image": "cododemo/busybox:0123", "Labels": {images.LABEL: "busybox"}}
+
+
 def test_stage_is_removed_when_the_engine_has_ended_its_build(engine: MagicMock) -> None:
-    """The engine refuses to remove an image on which a container stands; a checkout's machines do not matter."""
-    machine = {"Id": "core-01", "Labels": {images.LABEL: "node", CHECKOUT_LABEL: "0123"}}
-    step = {"Id": "step", "Labels": {images.LABEL: "build-stage"}}
-    engine.api.containers.side_effect = [[], [machine, step], [machine, step], [machine]]
+    """The engine refuses to remove an image on which a container stands; those of others do not matter."""
+    engine.api.containers.side_effect = [[], [MACHINE, STEP], [FOREIGN, STEP], [FOREIGN, MACHINE]]
     images.remove_unfinished()
     assert engine.api.containers.call_count == 4
+    engine.api.remove_container.assert_not_called()
     engine.images.prune.assert_called_once()
+
+
+def test_step_that_an_engine_has_left_is_removed(engine: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "CANCELLED_SECONDS", 0)
+    engine.api.containers.side_effect = [[], [MACHINE, STEP, FOREIGN]]
+    images.remove_unfinished()
+    engine.api.remove_container.assert_called_once_with("step", force=True, v=True)
 
 
 HOLD = "import sys, fasteners; held = fasteners.InterProcessLock(sys.argv[1]); held.acquire(); print(flush=True); input()"
