@@ -6,7 +6,7 @@ from testbed.cluster import Cluster
 from testbed.machine import Machine
 from testbed.transcript import Result
 from testbed.wait import wait_until
-from tests.cluster.steps import docker_host_alone
+from tests.cluster.steps import do, docker_host_alone
 
 NAME = "docker-commands"
 DOCKERFILE = """\
@@ -56,9 +56,9 @@ class Drill:
 def run(cluster: Cluster) -> Drill:
     """Builds on one machine, while `docker stop` waits there for the end of its grace period."""
     with docker_host_alone(cluster) as host:
-        host.run("docker run -d --name default busybox sleep 600")
-        host.run("docker run -d --name two-seconds busybox sleep 600")
-        host.run("docker run -d --name obedient busybox sh -c 'trap \"exit 7\" TERM; echo ready; sleep 600 & wait'")
+        do(host, "docker run -d --name default busybox sleep 600")
+        do(host, "docker run -d --name two-seconds busybox sleep 600")
+        do(host, "docker run -d --name obedient busybox sh -c 'trap \"exit 7\" TERM; echo ready; sleep 600 & wait'")
         wait_until(lambda: host.run("docker logs obedient").stdout, "obedient: ready for SIGTERM", seconds=10)
         host.run("(docker stop default & docker stop -t 2 two-seconds & docker stop obedient) >/dev/null 2>&1 &")
         try:
