@@ -12,18 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 from fasteners import InterProcessLock
 
 from testbed import paths
-from testbed.engine import CHECKOUT_LABEL
+from testbed.engine import CHECKOUT_LABEL, IMAGE_LABEL
 from testbed.errors import TestbedError
 from testbed.wait import settled, wait_until
 
 Say = Callable[[str], object]
-LABEL = "cododemo.image"
 BUILDING = Path(tempfile.gettempdir()) / "cododemo-images.lock"
 DEBIAN = "bookworm"
 REGISTRY_PORT = "5000/tcp"
@@ -95,7 +95,7 @@ def _ensure(engine: docker.DockerClient, tags: dict[str, str], say: Say) -> dict
     for recipe in MACHINES + WORKSHOP:
         if not _exists(engine, tags[recipe.name]):
             say(f"building {recipe.name}")
-            _build(engine, recipe, tags)
+            _build_recipe(engine, recipe, tags)
     if not _exists(engine, tags["filled-services"]):
         say("filling the registry with the workshop's images")
         _fill_registry(engine, tags)
@@ -138,7 +138,7 @@ def _make_base(engine: docker.DockerClient, tag: str) -> None:
     except (APIError, NotFound):
         _import_packages(engine, repository, version)
     else:
-        engine.images.build(fileobj=BytesIO(f"FROM {pulled.id}".encode()), tag=tag, labels={LABEL: "base"}, rm=True, forcerm=True)
+        _build(engine, "base", tag, fileobj=BytesIO(f"FROM {pulled.id}".encode()))
 
 
 def _import_packages(engine: docker.DockerClient, repository: str, version: str) -> None:
@@ -150,28 +150,32 @@ def _import_packages(engine: docker.DockerClient, repository: str, version: str)
         lines = made.stderr.strip().splitlines() or ["no output"]
         raise TestbedError(f"mmdebstrap {DEBIAN} ended with {made.returncode}: {lines[-1]}; mend the package source or the disk")
     try:
-        engine.api.import_image_from_file(str(ARCHIVE), repository=repository, tag=version, changes=[f"LABEL {LABEL}=base"])
+        engine.api.import_image_from_file(str(ARCHIVE), repository=repository, tag=version, changes=[f"LABEL {IMAGE_LABEL}=base"])
     except APIError as error:
         raise TestbedError(f"the engine does not take the base image: {error.explanation}; is its disk full?") from error
     finally:
         ARCHIVE.unlink(missing_ok=True)
 
 
-def _build(engine: docker.DockerClient, recipe: Recipe, tags: dict[str, str]) -> None:
+def _build_recipe(engine: docker.DockerClient, recipe: Recipe, tags: dict[str, str]) -> None:
+    _build(
+        engine,
+        recipe.name,
+        tags[recipe.name],
+        fileobj=_context(paths.IMAGES / recipe.name),
+        custom_context=True,
+        buildargs={recipe.argument: tags[recipe.stands_on]},
+    )
+    _remove_unfinished(engine)
+
+
+def _build(engine: docker.DockerClient, name: str, tag: str, **source: Any) -> None:
+    """Of what `source` says in the words of the SDK; no step's container is left."""
     try:
-        engine.images.build(
-            fileobj=_context(paths.IMAGES / recipe.name),
-            custom_context=True,
-            tag=tags[recipe.name],
-            buildargs={recipe.argument: tags[recipe.stands_on]},
-            labels={LABEL: recipe.name},
-            rm=True,
-            forcerm=True,
-        )
+        engine.images.build(tag=tag, labels={IMAGE_LABEL: name}, rm=True, forcerm=True, **source)
     except BuildError as error:
         output = "".join(str(line.get("stream", "")) for line in error.build_log).strip().splitlines()
-        raise TestbedError(f"images/{recipe.name} does not build: {error.msg}; {' | '.join(output[-3:])}") from error
-    _remove_unfinished(engine)
+        raise TestbedError(f"the image {name} does not build: {error.msg}; {' | '.join(output[-3:])}") from error
 
 
 def _remove_unfinished(engine: docker.DockerClient) -> None:
@@ -182,18 +186,19 @@ def _remove_unfinished(engine: docker.DockerClient) -> None:
     for container in engine.api.containers(all=True, filters={"name": f"^/{FILLING}$"}):
         engine.api.remove_container(container["Id"], force=True, v=True)
     # An engine notices a moment later that nobody waits for its build any more; an image that a container of it uses would stay.
-    for step in settled(lambda: _of_builds(engine), lambda steps: not steps, seconds=CANCELLED_SECONDS):
-        engine.api.remove_container(step, force=True, v=True)  # of an engine that ended itself
-    for image in engine.api.images(filters={"label": LABEL}):
+    for step in settled(lambda: _steps(engine), lambda steps: not steps, seconds=CANCELLED_SECONDS):
+        if step["State"] != "running":  # of an engine that ended itself; one that runs is somebody's who builds on our images
+            engine.api.remove_container(step["Id"], force=True, v=True)
+    for image in engine.api.images(filters={"label": IMAGE_LABEL}):
         for tag in filter(PUSHED.match, image["RepoTags"] or []):
             engine.images.remove(tag)
-    engine.images.prune(filters={"dangling": True, "label": LABEL})
+    engine.images.prune(filters={"dangling": True, "label": IMAGE_LABEL})
 
 
-def _of_builds(engine: docker.DockerClient) -> list[str]:
-    """The containers in which an engine carries out the steps of our builds: of no checkout, on an image that has no name."""
-    containers = engine.api.containers(all=True, filters={"label": LABEL})
-    return [each["Id"] for each in containers if CHECKOUT_LABEL not in each["Labels"] and each["Image"].startswith("sha256:")]
+def _steps(engine: docker.DockerClient) -> list[dict[str, Any]]:
+    """The containers of builds on our images, one a step: they are of no checkout, and stand on an image that has no name."""
+    containers = engine.api.containers(all=True, filters={"label": IMAGE_LABEL})
+    return [each for each in containers if CHECKOUT_LABEL not in each["Labels"] and each["Image"].startswith("sha256:")]
 
 
 def _context(folder: Path) -> BytesIO:
@@ -220,7 +225,7 @@ def _fill_registry(engine: docker.DockerClient, tags: dict[str, str]) -> None:
         for recipe in WORKSHOP:
             _push(engine, tags[recipe.name], f"127.0.0.1:{port}/library/{recipe.name}")
         repository, version = tags["filled-services"].split(":")
-        changes = ['CMD ["/usr/local/sbin/entry"]', f"LABEL {LABEL}=filled-services"]
+        changes = ['CMD ["/usr/local/sbin/entry"]', f"LABEL {IMAGE_LABEL}=filled-services"]
         registry.commit(repository=repository, tag=version, changes=changes)
     finally:
         registry.remove(force=True, v=True)

@@ -6,7 +6,8 @@ LEFT_OUT = "[left out: a secret]"
 PATTERNS = (
     # A key whose output was cut off has no last line.
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-    # pytest cuts a long value in its middle, and a key's first line with it.
+    # pytest cuts a long value in its middle, and a key's first line with it. A run of a key's characters is tried
+    # once, from its beginning: an output may be megabytes of them.
     re.compile(r"(?<![\w+/=.\\\s])[\w+/=.\\\s]*+-----END [A-Z ]*PRIVATE KEY-----"),
     re.compile(r"SWMTKN-1-[0-9a-z-]+"),
     re.compile(r"SWMKEY-1-[0-9A-Za-z+/=]+"),

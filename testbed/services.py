@@ -14,9 +14,10 @@ from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
 from testbed import paths
+from testbed.engine import CHECKOUT_LABEL
 from testbed.errors import TestbedError
 from testbed.plain_http import HTTP
-from testbed.providers.docker import CHECKOUT_LABEL, network_name
+from testbed.providers.docker import network_name
 from testbed.wait import wait_until
 
 HOST = 2

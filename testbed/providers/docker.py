@@ -12,10 +12,9 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from testbed import paths, vagrant
-from testbed.engine import info
+from testbed.engine import CHECKOUT_LABEL, info
 from testbed.wait import wait_until
 
-CHECKOUT_LABEL = "cododemo.checkout"
 MACHINE_LABEL = "cododemo.machine"
 
 REMOVAL_SECONDS = 30

@@ -13,11 +13,12 @@ import pytest
 
 from testbed import paths, readiness, scratch, vagrant
 from testbed.cluster import Cluster
+from testbed.engine import CHECKOUT_LABEL
 from testbed.host import Line
 from testbed.leases import Use, lease
 from testbed.machine import Machine
 from testbed.plain_http import HTTP
-from testbed.providers.docker import CHECKOUT_LABEL, MACHINE_LABEL
+from testbed.providers.docker import MACHINE_LABEL
 from testbed.transcript import Result
 from testbed.wait import WaitTimeout, wait_until
 from tests.cluster.by_hand_seen import NODES, ByHand, Made, Settings, Unfilled, started

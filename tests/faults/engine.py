@@ -14,8 +14,7 @@ from threading import Event, Thread
 import docker
 from docker.errors import APIError
 
-from testbed.engine import socket_path
-from testbed.providers.docker import CHECKOUT_LABEL
+from testbed.engine import CHECKOUT_LABEL, socket_path
 from tests.faults.checkout import Checkout
 
 AWAY_SECONDS = 3

@@ -79,5 +79,7 @@ def test_report_holds_no_private_key(checkout: Checkout) -> None:
     assert {"handout.html", "results.jsonl"} <= names, f"host: expected a handout and results, but saw {sorted(names)}"
     told = (checkout.folder / "report" / "results.jsonl").read_text()
     assert "left out: a secret" in told, "host: expected the results to tell that a key was left out, but they do not"
-    holding = [file.name for file in files if PRIVATE_KEY in file.read_bytes()]
+    # A key in OpenSSH's format begins so, in base64, after its first line.
+    parts = (PRIVATE_KEY, b"b3BlbnNzaC1rZXktdjEA")
+    holding = [file.name for file in files if any(part in file.read_bytes() for part in parts)]
     assert not holding, f"host: expected no private key in the report, but saw one in {holding}"

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import docker
 import pytest
 
-from testbed.providers.docker import CHECKOUT_LABEL
+from testbed.engine import CHECKOUT_LABEL
 from tests.faults.checkout import SETUP_SECONDS, Checkout
 from tests.faults.left import PRIVATE_KEY
 from tests.faults.outside import HERE, Place, another_docker_network, answers, neighbouring_host, sees_the_host

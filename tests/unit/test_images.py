@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from testbed import images
-from testbed.engine import CHECKOUT_LABEL
+from testbed.engine import CHECKOUT_LABEL, IMAGE_LABEL
 
 
 @pytest.fixture
@@ -29,15 +29,15 @@ def test_registry_names_and_stages_are_removed_and_nothing_of_others(engine: Mag
     images.ARCHIVE.touch()
     images.remove_unfinished()
     engine.api.remove_container.assert_called_once_with("filling", force=True, v=True)
-    engine.api.images.assert_called_once_with(filters={"label": images.LABEL})
+    engine.api.images.assert_called_once_with(filters={"label": IMAGE_LABEL})
     engine.images.remove.assert_called_once_with("127.0.0.1:32768/library/redis:latest")
-    engine.images.prune.assert_called_once_with(filters={"dangling": True, "label": images.LABEL})
+    engine.images.prune.assert_called_once_with(filters={"dangling": True, "label": IMAGE_LABEL})
     assert not images.ARCHIVE.exists()
 
 
-STEP = {"Id": "step", "Image": "sha256:0123", "Labels": {images.LABEL: "build-stage"}}
-MACHINE = {"Id": "core-01", "Image": "sha256:4567", "Labels": {images.LABEL: "node", CHECKOUT_LABEL: "0123"}}
-FOREIGN = {"Id": "foreign", "Image": "cododemo/busybox:0123", "Labels": {images.LABEL: "busybox"}}
+STEP = {"Id": "step", "Image": "sha256:0123", "State": "exited", "Labels": {IMAGE_LABEL: "build-stage"}}
+MACHINE = {"Id": "core-01", "Image": "sha256:4567", "Labels": {IMAGE_LABEL: "node", CHECKOUT_LABEL: "0123"}}
+FOREIGN = {"Id": "foreign", "Image": "cododemo/busybox:0123", "Labels": {IMAGE_LABEL: "busybox"}}
 
 
 def test_stage_is_removed_when_the_engine_has_ended_its_build(engine: MagicMock) -> None:
@@ -50,8 +50,9 @@ def test_stage_is_removed_when_the_engine_has_ended_its_build(engine: MagicMock)
 
 
 def test_step_that_an_engine_has_left_is_removed(engine: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that still runs is of somebody who builds on our images."""
     monkeypatch.setattr(images, "CANCELLED_SECONDS", 0)
-    engine.api.containers.side_effect = [[], [MACHINE, STEP, FOREIGN]]
+    engine.api.containers.side_effect = [[], [MACHINE, STEP, FOREIGN, STEP | {"Id": "builds", "State": "running"}]]
     images.remove_unfinished()
     engine.api.remove_container.assert_called_once_with("step", force=True, v=True)
 
