@@ -52,7 +52,8 @@ def run(cluster: Cluster) -> Reboot:
         before = node.run("cat /etc/machine-id")
         try:
             node.run("sudo reboot")
-            status = wait_until(_status_when_off, "core-02: is off", seconds=REBOOT_SECONDS)
+            wait_until(lambda: not cluster.provider.is_on(node.name), f"{node}: is off", seconds=REBOOT_SECONDS)
+            status = host.run("vagrant status core-02 --machine-readable")
         finally:
             cluster.provider.power_on(node.name)
             wait_until_ready(node)
@@ -76,8 +77,3 @@ def _prepared(node: Machine) -> Iterator[Machine]:
     finally:
         node.run(f"docker rm --force {BY_HAND}")
         node.run(f"sudo systemctl disable --now {AT_BOOT}; sudo rm {UNIT_FILE}; sudo systemctl daemon-reload")
-
-
-def _status_when_off() -> Result | None:
-    status = host.run("vagrant status core-02 --machine-readable")
-    return None if ",core-02,state,running" in status.stdout else status

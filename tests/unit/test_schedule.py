@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from fixtures.schedule import Outlook
+from fixtures import schedule
+from fixtures.schedule import FreeFirst, Outlook
 from fixtures.wants import ANY, ANY_TWO, DOCKER_HOST, MACHINES, NODES, named
-from testbed.leases import Use
+from testbed.leases import QUORUM, Use
 
 NAMES = ("boot2docker", "core-01", "core-02", "core-03")
 ONE, TWO, HOST = {ANY: Use.ALONE}, {ANY_TWO: Use.ALONE}, {DOCKER_HOST: Use.ALONE}
@@ -90,6 +91,24 @@ def test_nodes_and_machines_get_the_names_that_the_cluster_has() -> None:
     assert named({NODES: Use.SHARED}, NAMES[:2]) == {"core-01": Use.SHARED}
     assert named({MACHINES: Use.ALONE, ANY: Use.ALONE}, NAMES[:2]) == {ANY: Use.ALONE} | dict.fromkeys(NAMES[:2], Use.ALONE)
     assert named({"core-03": Use.ALONE}, NAMES[:2]) == {}
+
+
+@pytest.mark.parametrize(
+    ("to_come", "wanted"),
+    [
+        (["nginx-drill", "cloud-config"], {}),
+        (["nginx-drill", "redis-restart", "cloud-config"], {QUORUM: Use.ALONE}),
+        (["reboot-of-core-02", "cloud-config"], {QUORUM: Use.ALONE}),
+        (["redis-different"], dict.fromkeys(NAMES[1:], Use.ALONE)),
+        ([], {}),
+    ],
+)
+def test_the_quorum_is_kept_for_the_drill_that_goes_on_and_for_the_next(
+    to_come: Sequence[str], wanted: Mapping[str, Use], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "is_to_come", lambda name: name in to_come)
+    monkeypatch.setattr(FreeFirst, "_machines", NAMES)
+    assert FreeFirst.__new__(FreeFirst)._wanted_in_background() == wanted
 
 
 CONFTEST = """
