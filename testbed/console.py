@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -45,7 +46,7 @@ class Progress:
     def ended(self, record: TestRecord, register: Register, records: Sequence[TestRecord]) -> Iterator[str]:
         """The lines to say now that this test has ended."""
         self.pending.discard(record.test)
-        names = [chapter.chapter for chapter in register.chapters]
+        names = tuple(chapter.chapter for chapter in register.chapters)
         chapter = chapter_of(record.test, names)
         if chapter and chapter not in {chapter_of(test, names) for test in self.pending}:
             found = find(register, Run({}, tuple(records), {}))
@@ -60,7 +61,8 @@ class Progress:
         return f"  [about {left:.0f} s to go]"
 
 
-def chapter_of(test: str, chapters: Sequence[str]) -> str:
+@cache  # it is asked for each pending test whenever one has ended
+def chapter_of(test: str, chapters: tuple[str, ...]) -> str:
     """The chapter of a test, by where it lies: <chapter>/, test_<chapter>.py, test_<chapter>_<part>.py; or none."""
     module = test.removeprefix("tests/cluster/").partition("::")[0].partition("/")[0]
     module = module.removesuffix(".py").removeprefix("test_").replace("_", "-")

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
@@ -106,12 +106,16 @@ def holds() -> list[Hold]:
     return list({(hold.who, hold.machines, hold.began): hold for hold in noted}.values())
 
 
-def to_blame(line: Line, held: Iterable[Hold]) -> list[str]:
+def to_blame(line: Line, held: Collection[Hold]) -> list[str]:
     """The tests that held the machine when the line was written; nobody where a drill was meant to bring such a line."""
-    then = [hold for hold in held if hold.covers(line)]
-    if any(hold.excuses(line) for hold in then):
+    if is_excused(line, held):
         return []
-    return sorted({hold.who for hold in then if line.machine in hold.machines and hold.who})
+    return sorted({hold.who for hold in held if hold.covers(line) and line.machine in hold.machines and hold.who})
+
+
+def is_excused(line: Line, held: Collection[Hold]) -> bool:
+    """Whether a drill was meant to bring it; once it is known, nothing that is noted later changes that."""
+    return any(hold.covers(line) and hold.excuses(line) for hold in held)
 
 
 def parse(machine: str, output: str) -> Line | None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -99,8 +100,9 @@ class DockerProvider:
 
     def remove(self) -> None:
         labels: Filters = {"label": checkout_label()}
-        for container in self.engine.containers.list(all=True, filters=labels, ignore_removed=True):
-            _remove(container)
+        containers = self.engine.containers.list(all=True, filters=labels, ignore_removed=True)
+        with ThreadPoolExecutor(len(containers) or 1) as pool:
+            list(pool.map(_remove, containers))
         for network in self.engine.networks.list(filters=labels):
             network.remove()
         for volume in self.engine.volumes.list(filters=labels):
