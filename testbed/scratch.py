@@ -11,6 +11,7 @@ from pathlib import Path
 from testbed import host, paths
 from testbed.errors import TestbedError
 from testbed.transcript import Result
+from testbed.vagrant import QUICKER
 
 HOME = paths.STATE / "by-hand"
 FOLDER = HOME / "src" / "github.com" / "coreos" / "coreos-vagrant"
@@ -74,4 +75,4 @@ def _environment() -> dict[str, str]:
     others = ("VAGRANT_", "CODODEMO_PREPARED", "PYTHON", "DISPLAY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     docker = os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker"))
-    return {**kept, "HOME": str(HOME), "DOCKER_CONFIG": docker, "VAGRANT_CHECKPOINT_DISABLE": "1"}
+    return {**kept, "HOME": str(HOME), "DOCKER_CONFIG": docker, **QUICKER}

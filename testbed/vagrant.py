@@ -13,11 +13,16 @@ import vagrant
 from testbed import paths
 from testbed.errors import TestbedError
 
-ENVIRONMENT = {
-    # Tells the Vagrantfile that images, services, key and user-data are there, and that config.rb is not to be read.
-    "CODODEMO_PREPARED": "1",
+QUICKER = {
     # No look on the internet for a newer Vagrant.
     "VAGRANT_CHECKPOINT_DISABLE": "1",
+    # A tenth of a call's time goes into a heap that Ruby enlarges, and sweeps, as Vagrant loads (ruby(1), environment).
+    "RUBY_GC_HEAP_INIT_SLOTS": "300000",
+}
+"""For every call of Vagrant."""
+ENVIRONMENT = QUICKER | {
+    # Tells the Vagrantfile that images, services, key and user-data are there, and that config.rb is not to be read.
+    "CODODEMO_PREPARED": "1",
 }
 VANISHED = "No such object"
 """What `docker inspect` says of a container that is no more."""
