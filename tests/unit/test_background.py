@@ -29,7 +29,7 @@ def test_drills_that_are_read_run_in_their_order() -> None:
 
 
 def test_those_that_want_other_machines_have_a_lane_of_their_own() -> None:
-    assert wanted(_of_cluster("a@cluster-by-hand", "b@cloud-config")) == [["cloud-config"], ["cluster-by-hand"]]
+    assert wanted(_of_cluster("a@cluster-by-hand", "b@nginx-drill")) == [["nginx-drill"], ["cluster-by-hand"]]
 
 
 def test_a_unit_test_with_such_a_name_reads_none() -> None:

@@ -96,9 +96,10 @@ def test_nodes_and_machines_get_the_names_that_the_cluster_has() -> None:
 @pytest.mark.parametrize(
     ("to_come", "wanted"),
     [
-        (["nginx-drill", "cloud-config"], {}),
-        (["nginx-drill", "redis-restart", "cloud-config"], {QUORUM: Use.ALONE}),
-        (["reboot-of-core-02", "cloud-config"], {QUORUM: Use.ALONE}),
+        (["nginx-drill"], {}),
+        (["redis-different", "process-killed"], dict.fromkeys((*NAMES[1:], QUORUM), Use.ALONE)),
+        (["reboot-of-core-02", "nginx-drill"], {QUORUM: Use.ALONE}),
+        (["reboot-of-core-02"], {QUORUM: Use.ALONE}),
         (["redis-different"], dict.fromkeys(NAMES[1:], Use.ALONE)),
         ([], {}),
     ],
