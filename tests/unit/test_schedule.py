@@ -96,15 +96,15 @@ def test_nodes_and_machines_get_the_names_that_the_cluster_has() -> None:
 @pytest.mark.parametrize(
     ("to_come", "wanted"),
     [
-        (["nginx-drill"], {}),
+        (["nginx-drill"], {"core-03": Use.ALONE}),
         (["redis-different", "process-killed"], dict.fromkeys((*NAMES[1:], QUORUM), Use.ALONE)),
-        (["reboot-of-core-02", "nginx-drill"], {QUORUM: Use.ALONE}),
-        (["reboot-of-core-02"], {QUORUM: Use.ALONE}),
+        (["leader-lost"], {QUORUM: Use.ALONE}),
+        (["reboot-of-core-02", "nginx-drill"], {"core-02": Use.ALONE, "core-03": Use.ALONE, QUORUM: Use.ALONE}),
         (["redis-different"], dict.fromkeys(NAMES[1:], Use.ALONE)),
         ([], {}),
     ],
 )
-def test_the_quorum_is_kept_for_the_drill_that_goes_on_and_for_the_next(
+def test_nodes_and_quorum_are_kept_for_the_drill_that_goes_on_and_for_the_next(
     to_come: Sequence[str], wanted: Mapping[str, Use], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "is_to_come", lambda name: name in to_come)

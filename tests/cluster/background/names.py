@@ -7,6 +7,8 @@ FOLDER = "tests/cluster/"
 ON_ALL_NODES = ("ha-drill", "redis-ambassador", "redis-ambassador-dynamic", "redis-different")
 ON_NODES = (*ON_ALL_NODES, *FAILOVER, "redis-restart", "reboot-of-core-02", "nginx-drill")
 BREAK_QUORUM = ("ha-drill", *FAILOVER, "redis-restart", "reboot-of-core-02")
+TAKE = {"redis-restart": "core-03", "reboot-of-core-02": "core-02", "nginx-drill": "core-03"}
+"""The node that each will take; where any will do, the one that it takes if it can."""
 LANES = (ON_NODES, ("quorum-drill", "cluster-by-hand", "docker-commands", "cloud-config"))
 """Each lane is a process of its own: the drills of the first want the same machines, those of the second can go on beside them.
 
