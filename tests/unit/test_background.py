@@ -25,7 +25,7 @@ def test_a_drill_is_told_by_a_test_s_name(test: str, name: str | None) -> None:
 
 
 def test_drills_that_are_read_run_in_their_order() -> None:
-    assert wanted(_of_cluster("a@redis-restart", "b[leader-lost]", "c@redis-restart", "d")) == [["leader-lost", "redis-restart"]]
+    assert wanted(_of_cluster("a[leader-lost]", "b@redis-restart", "c[leader-lost]", "d")) == [["redis-restart", "leader-lost"]]
 
 
 def test_those_that_want_other_machines_have_a_lane_of_their_own() -> None:

@@ -97,7 +97,7 @@ def test_nodes_and_machines_get_the_names_that_the_cluster_has() -> None:
     ("to_come", "wanted"),
     [
         (["nginx-drill"], {"core-03": Use.ALONE}),
-        (["redis-different", "process-killed"], dict.fromkeys((*NAMES[1:], QUORUM), Use.ALONE)),
+        (["redis-different", "redis-restart"], dict.fromkeys((*NAMES[1:], QUORUM), Use.ALONE)),
         (["leader-lost"], {QUORUM: Use.ALONE}),
         (["reboot-of-core-02", "nginx-drill"], {"core-02": Use.ALONE, "core-03": Use.ALONE, QUORUM: Use.ALONE}),
         (["redis-different"], dict.fromkeys(NAMES[1:], Use.ALONE)),
