@@ -8,7 +8,7 @@ from enum import Enum
 from fixtures.machines import leased
 from testbed.cluster import Cluster
 from testbed.errors import TestbedError
-from testbed.leases import KEYS, QUORUM, Use
+from testbed.leases import KEYS, QUORUM, Use, lease
 from testbed.machine import Machine
 from testbed.managers.keeping import clear, wait_until_running
 from testbed.readiness import wait_for_manager, wait_for_members
@@ -92,8 +92,7 @@ def run(cluster: Cluster, faults: Sequence[Fault]) -> Iterator[Drill]:
     Each fault hits the machine on which the manager's server runs by then, and the other takes over; the third machine goes
     on serving others. Raises NotHealed when the cluster is not whole again in time.
     """
-    pair = _pair(cluster, with_leader=Fault.LEADER_LOST in faults)
-    with leased(cluster, tuple(machine.name for machine in pair), Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
+    with _leased_pair(cluster, with_leader=Fault.LEADER_LOST in faults) as pair:
         manager, service = cluster.manager, managed(*pair)
         try:
             with kept_off(pair[1], manager) if Fault.LEADER_LOST in faults else nullcontext():
@@ -108,6 +107,18 @@ def run(cluster: Cluster, faults: Sequence[Fault]) -> Iterator[Drill]:
 def run_named(cluster: Cluster, ids: Sequence[str]) -> Iterator[Drill]:
     """As `run`, the faults told by their ids."""
     return run(cluster, [fault for fault in Fault if fault.id in ids])
+
+
+@contextmanager
+def _leased_pair(cluster: Cluster, *, with_leader: bool) -> Iterator[tuple[Machine, Machine]]:
+    """Two machines, alone, with the quorum and the keys; another may lead by the time that these can be had."""
+    while True:
+        with lease({QUORUM: Use.SHARED}):  # while somebody breaks it, nobody leads
+            pair = _pair(cluster, with_leader=with_leader)
+        with leased(cluster, tuple(machine.name for machine in pair), Use.ALONE, {QUORUM: Use.ALONE, KEYS: Use.ALONE}):
+            if pair == _pair(cluster, with_leader=with_leader):
+                yield pair
+                return
 
 
 def _pair(cluster: Cluster, *, with_leader: bool) -> tuple[Machine, Machine]:
