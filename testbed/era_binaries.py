@@ -6,6 +6,7 @@ The standard library is enough, so that a wrong path is named before anything is
 import platform
 import shutil
 import struct
+import subprocess
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ FOLDER = paths.STATE / "era-binaries"
 # e_ident and e_machine are the same in 32 and 64 bits; byte 5 tells the order of bytes (elf(5)).
 ELF = b"\x7fELF"
 HEADER_BYTES = 20
+START_SECONDS = 10
 ARCHITECTURES = {3: "i386", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 # What uname calls otherwise.
 SAME = {"i686": "i386", "armv6l": "arm", "armv7l": "arm", "amd64": "x86_64", "arm64": "aarch64", "ppc64le": "ppc64"}
@@ -56,6 +58,25 @@ def unpack(source: Path, folder: Path = FOLDER) -> Path:
             shutil.copyfileobj(stream, file)
         part.chmod(0o755)
         part.replace(folder / name)
+    return folder
+
+
+def demand_start(folder: Path, source: Path) -> Path:
+    """Return the folder; raise TestbedError unless the programs in it that the nodes need, `source`'s, tell their version here.
+
+    One may be whole and end at once: fleet 1.0.0, as a Go of today builds it, panics ("encoding alphabet includes duplicate
+    symbols": base64.NewEncoding's documentation).
+    """
+    for name in NEEDED:
+        try:
+            asked = subprocess.run(
+                [folder / name, "--version"], capture_output=True, text=True, timeout=START_SECONDS, check=False
+            )
+            words = (asked.stderr or f"exit code {asked.returncode}").splitlines()[0] if asked.returncode else ""
+        except (OSError, subprocess.TimeoutExpired) as error:
+            words = str(error)
+        if words:
+            raise TestbedError(f"--era-binaries {source}: {name} --version fails: {words}; take a build that runs on this host")
     return folder
 
 

@@ -45,12 +45,16 @@ def prepare(options: Options, say: Say) -> services.Services:
         "images": {"node": tags["node"], "boot2docker": tags["boot2docker"]},
         "registry_mirror": for_machines.registry,
         "discovery_url": url,
-        "era_binaries": str(era_binaries.unpack(options.era_binaries)) if options.era_binaries else None,
+        "era_binaries": str(_era_binaries(options.era_binaries)) if options.era_binaries else None,
         "authorized_key": ssh.make_key(),
         **provider.facts(),
     }
     FACTS_FILE.write_text(json.dumps(facts, indent=1))
     return for_machines
+
+
+def _era_binaries(source: Path) -> Path:
+    return era_binaries.demand_start(era_binaries.unpack(source), source)
 
 
 def renew_discovery(service: str) -> None:

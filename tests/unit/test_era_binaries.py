@@ -118,3 +118,15 @@ def test_archive_writes_nowhere_else(tmp_path: Path) -> None:
 def test_folder_that_holds_them_already_is_taken_as_it_is(tmp_path: Path) -> None:
     there = folder(tmp_path, BOTH)
     assert era_binaries.unpack(there, there) == there
+
+
+def test_program_that_does_not_start_is_named_in_one_line(tmp_path: Path) -> None:
+    there = folder(
+        tmp_path, {"fleetd": b"#!/bin/sh\necho $1\n", "fleetctl": b"#!/bin/sh\necho panic: no >&2; echo more >&2; exit 2\n"}
+    )
+    for file in there.iterdir():
+        file.chmod(0o755)
+    with pytest.raises(TestbedError, match=r"^--era-binaries given: fleetctl --version fails: panic: no; [^\n]*$"):
+        era_binaries.demand_start(there, Path("given"))
+    (there / "fleetctl").write_bytes((there / "fleetd").read_bytes())
+    assert era_binaries.demand_start(there, Path("given")) == there
