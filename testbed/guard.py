@@ -4,9 +4,10 @@ A snapshot is a set of lines; its difference to the machine's state after bring-
 """
 
 import json
+import re
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,19 +28,30 @@ FOLDER = paths.STATE / "run" / "snapshots"
 NO_ANSWER = (DockerException, RequestsConnectionError, MachineUnreachable)
 """What a look at a machine raises that does not answer, by ssh or as an engine."""
 
-# Users, running and failed units, unit files, the workshop's paths with owner and mode, the engine's bridges, the packet filter,
-# what is full, and the time. As root at once, because each sudo is three lines of the journal.
-SYSTEM = "sudo sh -c " + shlex.quote(
-    "sed 's/^/user /' /etc/passwd; sed 's/^/group /' /etc/group; "
-    "systemctl list-units --plain --no-legend --type=service,socket,timer --state=active,failed "
-    "| awk '{print \"unit\", $1, $3}'; "
-    "find /media /home /opt /etc/systemd/system /run/systemd/system /etc/docker /root /var/shared "
-    "-printf 'file %p %y %m %u:%g\\n' 2>/dev/null; "
-    "ls /sys/class/net | sed -En 's/^(docker|br-)/bridge &/p'; "
-    "iptables -S | sed -En 's/^-[AP] (INPUT|OUTPUT) /iptables &/p'; "
-    'df --output=pcent,ipcent,target 2>/dev/null | awk \'$1 == "100%" || $2 == "100%" {print "full", $3}\'; '
-    "date '+clock %s %Z'"
+# What is asked of a machine, which lines of the answer count, and how one reads in a snapshot. The lines are chosen here: each
+# further process on the machine, an awk or sed, would be started hundreds of times in a run.
+QUESTIONS = (
+    ("cat /etc/passwd", r".+", r"user \g<0>"),
+    ("cat /etc/group", r".+", r"group \g<0>"),
+    (
+        "systemctl list-units --plain --no-legend --type=service,socket,timer --state=active,failed",
+        r"(\S+) +\S+ +(\S+) .*",
+        r"unit \1 \2",
+    ),
+    (
+        "find /media /home /opt /etc/systemd/system /run/systemd/system /etc/docker /root /var/shared "
+        "-printf '%p %y %m %u:%g\\n' 2>/dev/null",
+        r".+",
+        r"file \g<0>",
+    ),
+    ("printf '%s\\n' /sys/class/net/*", r".*/((?:docker|br-).*)", r"bridge \1"),
+    ("iptables -S", r"-[AP] (?:INPUT|OUTPUT) .*", r"iptables \g<0>"),
+    ("df --output=pcent,ipcent,target 2>/dev/null", r" *(?:100%|\S+ +100%) .*?(/.*)", r"full \1"),
+    ("date '+%s %Z'", r".+", r"clock \g<0>"),
 )
+END = "--end--"
+# As root at once, because each sudo is three lines of the journal.
+SYSTEM = "sudo sh -c " + shlex.quote(f"; echo {END}; ".join(question for question, _, _ in QUESTIONS))
 BRIDGE = "bridge br-"
 # What systemd and docker's own work bring and take on their own; etcd's members belong to the lease of the quorum.
 PASSING = ("unit systemd-tmpfiles-clean.service", "unit run-docker-runtime", "unit logrotate", "unit etcd2.service")
@@ -69,9 +81,16 @@ def snapshot(machine: Machine) -> list[str]:
     """What there is on a machine, as sorted lines."""
     with ThreadPoolExecutor(1) as beside:
         containers = beside.submit(lambda: list(_of_docker(machine.docker)))
-        system = machine.quietly(SYSTEM).stdout.splitlines()
+        system = list(of_system(machine.quietly(SYSTEM).stdout))
         lines = [_clock(line) if line.startswith("clock ") else line for line in system if not line.startswith(PASSING)]
         return sorted([*lines, *containers.result(), *_networks(machine.docker, lines)])
+
+
+def of_system(answers: str) -> Iterator[str]:
+    """The lines of a snapshot that these answers to QUESTIONS come to; where answers are missing, so are their lines."""
+    for answer, (_, line, becomes) in zip(answers.split(f"{END}\n"), QUESTIONS, strict=False):
+        for found in re.finditer(f"^{line}$", answer, re.MULTILINE):
+            yield found.expand(becomes)
 
 
 def _networks(engine: docker.DockerClient, lines: Iterable[str]) -> list[str]:
