@@ -66,47 +66,47 @@ def test_localhost_is_another_on_each_node(quorum: tuple[Machine, ...]) -> None:
 
 
 @as_written("ip-addresses.container-ip", fails_with="can't open '/etc/environment'")
-def test_a_container_s_address_stands_in_its_environment(node: Machine) -> None:
+def test_a_container_s_address_stands_in_its_environment(docker_host: Machine) -> None:
     """`cat /etc/environment` in the container."""
-    told = node.run("docker run --rm busybox sh -c 'hostname -i; cat /etc/environment'")
+    told = docker_host.run("docker run --rm busybox sh -c 'hostname -i; cat /etc/environment'")
     address = told.stdout.partition("\n")[0]
     assert address in told.stdout.partition("\n")[2], told.expected(f"{address} in /etc/environment")
 
 
 @claim("ip-addresses.container-ip")
 @pytest.mark.parametrize("command", ["grep $HOSTNAME /etc/hosts", "ip -4 -o address show eth0", "ifconfig eth0"])
-def test_a_container_s_address_is_told_by(node: Machine, busybox: str, command: str) -> None:
+def test_a_container_s_address_is_told_by(docker_host: Machine, busybox: str, command: str) -> None:
     """`/etc/hosts`, `ip` and `ifconfig`: the address that `docker inspect` tells."""
-    address = node.run(f"{ADDRESS_OF} {busybox}").stdout.strip()
-    told = node.run(f"docker exec {busybox} sh -c '{command}'")
+    address = docker_host.run(f"{ADDRESS_OF} {busybox}").stdout.strip()
+    told = docker_host.run(f"docker exec {busybox} sh -c '{command}'")
     assert address, told.expected("a container with an address")
     assert address in told.stdout.replace("/", " ").replace(":", " ").split(), told.expected(address)
 
 
 @pytest.fixture
-def busybox(node: Machine) -> Iterator[str]:
+def busybox(docker_host: Machine) -> Iterator[str]:
     """A container that runs."""
-    yield do(node, "docker run -d --name address busybox sleep 1000").stdout[:12]
-    node.run("docker rm -f address")
+    yield do(docker_host, "docker run -d --name address busybox sleep 1000").stdout[:12]
+    docker_host.run("docker rm -f address")
 
 
 @claim("ip-addresses.container-localhost")
 @pytest.mark.usefixtures("web")
-def test_localhost_is_another_in_each_container(node: Machine) -> None:
+def test_localhost_is_another_in_each_container(docker_host: Machine) -> None:
     """The web server, with no port published, answers on its container's localhost, and on nobody else's."""
     ask = "curl -sS http://localhost:8080/bar"
-    own = node.run(f"docker run --rm --network container:web curl {ask}")
+    own = docker_host.run(f"docker run --rm --network container:web curl {ask}")
     assert own.stdout.startswith('Hello, "/bar"'), own.expected("the page in the server's container")
-    for elsewhere in (node.run(f"docker run --rm curl {ask}"), node.run(ask)):
+    for elsewhere in (docker_host.run(f"docker run --rm curl {ask}"), docker_host.run(ask)):
         assert elsewhere.rc == REFUSED, elsewhere.expected("nobody on another localhost")
 
 
 @pytest.fixture
-def web(node: Machine) -> Iterator[None]:
+def web(docker_host: Machine) -> Iterator[None]:
     """The web server, reached on its container's network only."""
-    start_web(node)
+    start_web(docker_host)
     yield
-    node.run("docker rm -f web")
+    docker_host.run("docker rm -f web")
 
 
 def start_web(node: Machine) -> str:

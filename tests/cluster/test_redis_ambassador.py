@@ -25,27 +25,27 @@ def chain(the_cluster: Cluster) -> Chain:
 
 @as_written("redis-ambassador.server-single-dash-name", fails_with=ONE_DASH)
 @pytest.mark.usefixtures("tidy")
-def test_the_server_is_started_by_name_with_one_dash(node: Machine) -> None:
+def test_the_server_is_started_by_name_with_one_dash(docker_host: Machine) -> None:
     """`docker run -d -name redis`, with the image redis."""
-    started = node.run("docker run -d -name redis redis")
+    started = docker_host.run("docker run -d -name redis redis")
     assert started.rc == 0, started.expected("a server started")
 
 
 @claim("redis-ambassador.server-single-dash-name")
 @pytest.mark.usefixtures("tidy")
-def test_name_with_one_dash_is_refused_and_with_two_is_taken(node: Machine) -> None:
+def test_name_with_one_dash_is_refused_and_with_two_is_taken(docker_host: Machine) -> None:
     """`docker run -d --name redis redis`."""
-    refused = node.run("docker run -d -name redis redis")
+    refused = docker_host.run("docker run -d -name redis redis")
     assert (refused.rc, ONE_DASH in refused.stderr) == (125, True), refused.expected(f"exit code 125 and {ONE_DASH}")
-    started = node.run("docker run -d --name redis redis && docker ps -a --format '{{.Names}}'")
+    started = docker_host.run("docker run -d --name redis redis && docker ps -a --format '{{.Names}}'")
     assert started.stdout.splitlines()[1:] == ["redis"], started.expected("this server as the only container")
 
 
 @claim("redis-ambassador.socat-and-sed")
 @pytest.mark.usefixtures("tidy")
-def test_an_ambassador_without_an_address_ends(node: Machine) -> None:
+def test_an_ambassador_without_an_address_ends(docker_host: Machine) -> None:
     """Neither `--link` nor `-e REDIS_PORT_6379_TCP`."""
-    ran = node.run("docker run --name redis_ambassador -p 6379:6379 ambassador")
+    ran = docker_host.run("docker run --name redis_ambassador -p 6379:6379 ambassador")
     assert ran.rc == 1, ran.expected("exit code 1")
     assert "no variable *_PORT_*_TCP" in ran.stderr, ran.expected("what it lacks")
 

@@ -26,11 +26,11 @@ def restart_drill(the_cluster: Cluster) -> RestartDrill:
 
 @claim("redis-restart.auto-restart-dangerous")
 @pytest.mark.usefixtures("tidy")
-def test_always_restarts_a_server_that_can_never_start(node: Machine) -> None:
+def test_always_restarts_a_server_that_can_never_start(docker_host: Machine) -> None:
     """`docker run -d --restart=always` with a configuration that is not there: four times and more, never ready."""
-    node.run(f"docker run -d --name redis --restart=always redis {NO_SUCH_FILE}")
-    settled(lambda: int(node.quietly(RESTARTS).stdout.split()[0]), lambda restarts: restarts >= 4, seconds=20)
-    seen = node.run(f"{RESTARTS}; docker logs redis | grep -c 'Ready to accept'")
+    docker_host.run(f"docker run -d --name redis --restart=always redis {NO_SUCH_FILE}")
+    settled(lambda: int(docker_host.quietly(RESTARTS).stdout.split()[0]), lambda restarts: restarts >= 4, seconds=20)
+    seen = docker_host.run(f"{RESTARTS}; docker logs redis | grep -c 'Ready to accept'")
     restarts, _, ready = seen.stdout.split()
     assert int(restarts) >= 4, seen.expected("four restarts or more")
     assert ready == "0", seen.expected("a server that is never ready")
@@ -38,19 +38,19 @@ def test_always_restarts_a_server_that_can_never_start(node: Machine) -> None:
 
 @claim("redis-restart.auto-restart-dangerous")
 @pytest.mark.usefixtures("tidy")
-def test_on_failure_gives_up_after_the_given_number(node: Machine) -> None:
+def test_on_failure_gives_up_after_the_given_number(docker_host: Machine) -> None:
     """`docker run -d --restart=on-failure:3`, the mild form."""
-    node.run(f"docker run -d --name redis --restart=on-failure:3 redis {NO_SUCH_FILE}")
-    settled(lambda: node.quietly(RESTARTS).stdout, lambda seen: seen == "3 exited\n", seconds=20)
-    seen = node.run(RESTARTS)
+    docker_host.run(f"docker run -d --name redis --restart=on-failure:3 redis {NO_SUCH_FILE}")
+    settled(lambda: docker_host.quietly(RESTARTS).stdout, lambda seen: seen == "3 exited\n", seconds=20)
+    seen = docker_host.run(RESTARTS)
     assert seen.stdout == "3 exited\n", seen.expected("the server given up after three restarts")
 
 
 @claim("redis-restart.auto-restart-dangerous")
 @pytest.mark.usefixtures("tidy")
-def test_automatic_restart_and_removal_exclude_each_other(node: Machine) -> None:
+def test_automatic_restart_and_removal_exclude_each_other(docker_host: Machine) -> None:
     """`docker run -d --restart=always --rm redis`."""
-    started = node.run("docker run -d --restart=always --rm redis")
+    started = docker_host.run("docker run -d --restart=always --rm redis")
     assert started.rc == 125, started.expected("exit code 125")
     assert CONFLICT in started.stderr, started.expected(CONFLICT)
 

@@ -27,51 +27,51 @@ def read(node: Machine) -> Result:
 
 
 @claim("redis-restart.data-lost-without-volume")
-def test_a_new_container_starts_without_the_data(node: Machine) -> None:
+def test_a_new_container_starts_without_the_data(docker_host: Machine) -> None:
     """`docker rm -f redis && docker run -d --name redis redis`, without a volume."""
-    serve(node)
-    written(node)
-    do(node, "docker rm -f redis")
-    serve(node)
-    values = read(node)
+    serve(docker_host)
+    written(docker_host)
+    do(docker_host, "docker rm -f redis")
+    serve(docker_host)
+    values = read(docker_host)
     assert values.stdout.split() == [], values.expected("none of the hundred values")
 
 
 @claim("redis-restart.data-lost-without-volume")
-def test_a_crash_loses_what_was_written_since_the_last_save(node: Machine) -> None:
+def test_a_crash_loses_what_was_written_since_the_last_save(docker_host: Machine) -> None:
     """The policy `always` restarts the same container, which has its files; without an append-only file they are old."""
-    serve(node, "--restart=always")
-    written(node)
-    kill_process(node, "redis")
-    asked_until(node, "docker exec redis redis-cli ping", "PONG")
-    values = read(node)
+    serve(docker_host, "--restart=always")
+    written(docker_host)
+    kill_process(docker_host, "redis")
+    asked_until(docker_host, "docker exec redis redis-cli ping", "PONG")
+    values = read(docker_host)
     assert (values.rc, values.stdout.split()) == (0, []), values.expected("none of the hundred values")
 
 
 @claim("redis-restart.data-kept-with-volume")
-def test_a_volume_and_an_append_only_file_keep_every_acknowledged_write(node: Machine) -> None:
+def test_a_volume_and_an_append_only_file_keep_every_acknowledged_write(docker_host: Machine) -> None:
     """`-v data:/data`, `--appendonly yes --appendfsync always`; kill -9, and another container with the same volume."""
-    serve(node, "-v data:/data", APPEND_ONLY)
-    written(node)
-    kill_process(node, "redis")
-    do(node, "docker wait redis && docker rm redis")
-    serve(node, "-v data:/data", APPEND_ONLY)
-    values = read(node)
+    serve(docker_host, "-v data:/data", APPEND_ONLY)
+    written(docker_host)
+    kill_process(docker_host, "redis")
+    do(docker_host, "docker wait redis && docker rm redis")
+    serve(docker_host, "-v data:/data", APPEND_ONLY)
+    values = read(docker_host)
     assert values.stdout.split() == MANY, values.expected("the hundred values")
 
 
 @claim("redis-restart.ip-may-change")
-def test_a_restarted_server_may_have_another_address(node: Machine) -> None:
+def test_a_restarted_server_may_have_another_address(docker_host: Machine) -> None:
     """Another container takes the address meanwhile: the client's /etc/hosts follows the server, its environment does not."""
-    serve(node)
-    do(node, "docker run -d --name client --link redis:redis redis sleep 600")
-    before = do(node, ADDRESS).stdout.strip()
-    do(node, "docker stop redis && docker run -d busybox sleep 600 && docker start redis")
-    after = do(node, ADDRESS).stdout.strip()
-    assert after != before, f"{node}: expected another address than {before} after the restart"
-    hosts = node.run("docker exec client grep redis /etc/hosts")
+    serve(docker_host)
+    do(docker_host, "docker run -d --name client --link redis:redis redis sleep 600")
+    before = do(docker_host, ADDRESS).stdout.strip()
+    do(docker_host, "docker stop redis && docker run -d busybox sleep 600 && docker start redis")
+    after = do(docker_host, ADDRESS).stdout.strip()
+    assert after != before, f"{docker_host}: expected another address than {before} after the restart"
+    hosts = docker_host.run("docker exec client grep redis /etc/hosts")
     assert hosts.stdout.split()[:2] == [after, "redis"], hosts.expected(f"redis at its new address {after}")
-    environment = node.run("docker exec client grep -z REDIS_PORT_6379_TCP_ADDR= /proc/1/environ")
+    environment = docker_host.run("docker exec client grep -z REDIS_PORT_6379_TCP_ADDR= /proc/1/environ")
     assert environment.stdout.strip("\0\n").endswith(f"={before}"), environment.expected(f"the old address {before}")
-    ping = node.run("docker exec client redis-cli -h redis ping")
+    ping = docker_host.run("docker exec client redis-cli -h redis ping")
     assert ping.stdout == "PONG\n", ping.expected("PONG by the server's name")

@@ -55,19 +55,19 @@ def linked(the_cluster: Cluster) -> Linked:
 
 @as_written("redis-same.server-starts", fails_with="unknown shorthand flag: 'n' in -name")
 @pytest.mark.usefixtures("tidy")
-def test_name_with_one_dash_starts_a_server(node: Machine) -> None:
+def test_name_with_one_dash_starts_a_server(docker_host: Machine) -> None:
     """`docker run -d -name redis`, with the image redis."""
-    started = node.run("docker run -d -name redis redis")
+    started = docker_host.run("docker run -d -name redis redis")
     assert started.rc == 0, started.expected("a server started")
 
 
 @claim("redis-same.server-starts")
 @pytest.mark.usefixtures("tidy")
-def test_name_with_two_dashes_starts_a_server(node: Machine) -> None:
+def test_name_with_two_dashes_starts_a_server(docker_host: Machine) -> None:
     """`docker run -d --name redis redis`."""
-    started = node.run(START)
+    started = docker_host.run(START)
     assert started.rc == 0, started.expected("a server started")
-    log = asked_until(node, "docker logs redis", "Ready to accept connections")
+    log = asked_until(docker_host, "docker logs redis", "Ready to accept connections")
     assert "Ready to accept connections" in log.stdout, log.expected("a server that is ready")
 
 
@@ -135,10 +135,10 @@ def test_no_new_client_can_be_linked_to_a_stopped_server(linked: Linked) -> None
 
 @as_written("redis-same.protected-mode", fails_with="Connection refused")
 @pytest.mark.usefixtures("tidy")
-def test_a_server_with_stock_configuration_answers_other_containers(node: Machine) -> None:
+def test_a_server_with_stock_configuration_answers_other_containers(docker_host: Machine) -> None:
     """`redis-server /etc/redis/stock.conf`, Debian's; and a linked client."""
-    serve(node, *STOCK)
-    ping = node.run(PING)
+    serve(docker_host, *STOCK)
+    ping = docker_host.run(PING)
     assert ping.stdout == "PONG\n", ping.expected("PONG")
 
 
@@ -152,8 +152,8 @@ def test_a_server_with_stock_configuration_answers_other_containers(node: Machin
     ],
 )
 @pytest.mark.usefixtures("tidy")
-def test_a_server_answers_other_containers_only_when_told_twice(node: Machine, options: str, answer: str) -> None:
+def test_a_server_answers_other_containers_only_when_told_twice(docker_host: Machine, options: str, answer: str) -> None:
     """The stock configuration listens on 127.0.0.1, where it does answer; without that, its protected mode refuses."""
-    serve(node, STOCK[0], f"{STOCK[1]} {options}")
-    ping = node.run(PING)
+    serve(docker_host, STOCK[0], f"{STOCK[1]} {options}")
+    ping = docker_host.run(PING)
     assert answer in ping.output, ping.expected(answer)

@@ -1,4 +1,4 @@
-"""A web server: the image `web` on a node, its published port, and the address to find it at.
+"""A web server: the image `web` on a machine, its published port, and the address to find it at.
 
 What runs it from its source in the devbox is in test_web_devbox.py.
 """
@@ -24,9 +24,9 @@ FROM_DOCKER = {"etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"}
 
 @dataclass(frozen=True)
 class Server:
-    """A web server in a container that was just started on a node."""
+    """A web server in a container that was just started on a machine."""
 
-    node: Machine
+    machine: Machine
     started: Result
 
     @property
@@ -35,30 +35,35 @@ class Server:
         return self.started.stdout[:12]
 
 
-def start(node: Machine, options: str, image: str = "web") -> Server:
+def start(machine: Machine, options: str, image: str = "web") -> Server:
     """`docker run -d OPTIONS IMAGE`, by the name `web`."""
-    return Server(node, node.run(f"docker run -d --name web {options} {image}"))
+    return Server(machine, machine.run(f"docker run -d --name web {options} {image}"))
 
 
-def page(node: Machine, url: str = PAGE) -> Result:
-    """What curl gets on the node, as soon as somebody listens, or after some seconds."""
-    return settled(lambda: node.run(f"curl -sS '{url}'"), lambda answer: answer.rc == 0, seconds=10)
+def page(machine: Machine, url: str = PAGE) -> Result:
+    """What curl gets on the machine, as soon as somebody listens, or after some seconds."""
+    return settled(lambda: machine.run(f"curl -sS '{url}'"), lambda answer: answer.rc == 0, seconds=10)
+
+
+def answering(machine: Machine) -> Server:
+    """`docker run -d -p 8080:8080 web`; returns when it answers."""
+    started = start(machine, "-p 8080:8080")
+    answer = page(machine)
+    assert answer.rc == 0, answer.expected(f"a page from\n{started.started}")
+    return started
 
 
 @pytest.fixture
-def clean(node: Machine) -> Iterator[Machine]:
-    """A node from which the containers `web` and `second` are removed at the end."""
-    yield node
-    node.run("docker rm -f web second")
+def clean(docker_host: Machine) -> Iterator[Machine]:
+    """A machine from which the containers `web` and `second` are removed at the end."""
+    yield docker_host
+    docker_host.run("docker rm -f web second")
 
 
 @pytest.fixture
 def server(clean: Machine) -> Server:
     """`docker run -d -p 8080:8080 web`, and it answers."""
-    started = start(clean, "-p 8080:8080")
-    answer = page(clean)
-    assert answer.rc == 0, answer.expected(f"a page from\n{started.started}")
-    return started
+    return answering(clean)
 
 
 @claim("web.webserver-runs")
@@ -78,7 +83,7 @@ def on_core_01(core_01: Machine) -> Iterator[Server]:
 @claim("web.response-body")
 def test_the_page_greets_with_path_and_host_name(server: Server) -> None:
     """`Hello, "/bar"` and the container's short ID."""
-    answer = page(server.node)
+    answer = page(server.machine)
     assert answer.stdout == f'Hello, "/bar" - {server.id}\n', answer.expected(f"the path and {server.id}, the host name")
 
 
@@ -94,19 +99,19 @@ def test_the_page_has_the_host_name_that_was_given(clean: Machine) -> None:
 def test_no_other_path_is_served(server: Server) -> None:
     """/bar is, / and /foo and what lies below /bar are not."""
     codes = {
-        path: server.node.run(f"curl -s -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8080{path}").stdout
+        path: server.machine.run(f"curl -s -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8080{path}").stdout
         for path in ("/bar", "/", "/foo", "/bar/more")
     }
     served = [path for path, code in codes.items() if code != "404"]
-    assert served == ["/bar"], f"{server.node}: expected 404 for all but /bar, but saw {codes}"
-    assert codes["/bar"] == "200", f"{server.node}: expected 200 for /bar, but saw {codes}"
+    assert served == ["/bar"], f"{server.machine}: expected 404 for all but /bar, but saw {codes}"
+    assert codes["/bar"] == "200", f"{server.machine}: expected 200 for /bar, but saw {codes}"
 
 
 @claim("web.path-escaped")
 def test_nothing_of_the_request_comes_back_as_html(server: Server) -> None:
     """A browser would run what stands between `<script>` and its end."""
     for rest in ("?x=<script>", "<script>", "/<script>"):
-        answer = server.node.run(f"curl -si '{PAGE}{rest}'")
+        answer = server.machine.run(f"curl -si '{PAGE}{rest}'")
         assert answer.stdout.startswith("HTTP/1.1 "), answer.expected("an answer")
         assert "<" not in answer.stdout, answer.expected("an answer without <")
 
@@ -133,11 +138,11 @@ def test_a_container_publishes_two_ports(clean: Machine) -> None:
 @claim("web.port-already-taken")
 def test_a_port_is_published_once(server: Server) -> None:
     """The same `-p` for a second container, which stays created; the first goes on."""
-    second = server.node.run("docker run -d --name second -p 8080:8080 web")
+    second = server.machine.run("docker run -d --name second -p 8080:8080 web")
     assert (second.rc, "port is already allocated" in second.stderr) == (125, True), second.expected("exit code 125: allocated")
-    state = server.node.run("docker inspect -f '{{.State.Status}}' second")
+    state = server.machine.run("docker inspect -f '{{.State.Status}}' second")
     assert state.stdout == "created\n", state.expected("created")
-    answer = page(server.node)
+    answer = page(server.machine)
     assert server.id in answer.stdout, answer.expected("the first container's page")
 
 
@@ -168,23 +173,30 @@ def test_a_container_knows_nothing_of_its_node_s_address(node: Machine) -> None:
 @claim("web.environment-in-container")
 def test_docker_brings_hosts_hostname_and_resolv_conf(server: Server) -> None:
     """All of /etc in a container of an image that has none."""
-    files = server.node.run("docker export web | tar t")
+    files = server.machine.run("docker export web | tar t")
     found = {name for name in files.stdout.split() if name.startswith("etc/") and not name.endswith("/")}
     assert found == FROM_DOCKER, files.expected(f"{sorted(FROM_DOCKER)} in /etc")
 
 
 @claim("web.browse")
-def test_a_browser_gets_the_page_at_the_public_address(server: Server) -> None:
+def test_a_browser_gets_the_page_at_the_public_address(on_a_node: Server) -> None:
     """`http://ADDRESS:8080/bar`, with the address that the node tells, from the presenter's machine."""
-    address = server.node.run(PUBLIC_ADDRESS).stdout.strip()
+    address = on_a_node.machine.run(PUBLIC_ADDRESS).stdout.strip()
     seen = browse(f"http://{address}:8080/bar")
-    assert seen.stdout == f'Hello, "/bar" - {server.id}\n', seen.expected(f"the page of {server.id} on {server.node}")
+    assert seen.stdout == f'Hello, "/bar" - {on_a_node.id}\n', seen.expected(f"the page of {on_a_node.id} on {on_a_node.machine}")
+
+
+@pytest.fixture
+def on_a_node(node: Machine) -> Iterator[Server]:
+    """The server on a node, which tells its public address."""
+    yield answering(node)
+    node.run("docker rm -f web")
 
 
 @claim("web.ps-shows-it")
 def test_ps_shows_the_server_and_its_port(server: Server) -> None:
     """`docker ps`."""
-    listed = server.node.run("docker ps --format '{{.ID}} {{.Image}} {{.Status}} {{.Ports}}'")
+    listed = server.machine.run("docker ps --format '{{.ID}} {{.Image}} {{.Status}} {{.Ports}}'")
     assert listed.stdout.startswith(f"{server.id} web Up "), listed.expected(f"{server.id}, of web, up")
     assert "0.0.0.0:8080->8080/tcp" in listed.stdout, listed.expected("its port")
 
@@ -192,7 +204,7 @@ def test_ps_shows_the_server_and_its_port(server: Server) -> None:
 @claim("web.can-stop-it")
 def test_stop_ends_the_server(server: Server) -> None:
     """`docker stop`; the program itself is process 1 here, and heeds the signal at once."""
-    stopped = server.node.run("docker stop web && docker inspect -f '{{.State.ExitCode}}' web")
+    stopped = server.machine.run("docker stop web && docker inspect -f '{{.State.ExitCode}}' web")
     assert stopped.stdout == "web\n2\n", stopped.expected("exit code 2, of a Go program that got the signal, and was not killed")
-    after = server.node.run(f"docker ps -q; curl -sS {PAGE}")
+    after = server.machine.run(f"docker ps -q; curl -sS {PAGE}")
     assert (after.stdout, after.rc) == ("", REFUSED), after.expected("no container running, and nobody on port 8080")
