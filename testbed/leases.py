@@ -3,6 +3,7 @@
 The locks belong to the kernel, so that a process that is killed holds none. Source: fcntl(2), advisory record locking.
 """
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,9 @@ from testbed import paths
 FOLDER = paths.STATE / "run" / "leases"
 SABOTAGES = FOLDER / "sabotages"
 """Where a sabotage holds the machines that it uses, beside the leases that its checks take."""
+WORKER = "PYTEST_XDIST_WORKER"
+WAITING = "waiting"
+"""Below each of these: what is shared by those who wait for one of several machines, whichever is free first."""
 QUORUM, KEYS = "quorum", "keys"
 OF_ALL_NODES = (QUORUM, KEYS)
 # What this process holds. Closing any descriptor of a file drops the process's record locks on it (fcntl(2)), and leases
@@ -45,7 +49,24 @@ def lease(wants: Mapping[str, Use], folder: Path = FOLDER, *, wait: bool = True)
         taken = all(_take(held, folder / name, wants[name], wait) for name in sorted(wants, key=_place))
         if not taken:
             held.close()
+        elif wait and WORKER in os.environ:
+            held.enter_context(_noted(holder(os.environ[WORKER], folder)))
         yield time.monotonic() - started if taken else None
+
+
+def holder(worker: str, folder: Path = FOLDER) -> Path:
+    """The file that is there as long as this worker of xdist holds something."""
+    return folder / "holders" / worker
+
+
+@contextmanager
+def _noted(file: Path) -> Iterator[None]:
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    try:
+        yield
+    finally:
+        file.unlink()
 
 
 def is_free(name: str, use: Use = Use.ALONE, folder: Path = FOLDER) -> bool:
@@ -56,6 +77,8 @@ def is_free(name: str, use: Use = Use.ALONE, folder: Path = FOLDER) -> bool:
 
 def is_waited_for(name: str, folder: Path = FOLDER) -> bool:
     """Whether somebody waits for it, who will be the next to hold it."""
+    if not is_free(name, folder=folder / WAITING):
+        return True
     gate = InterProcessLock(_gate(folder / name))
     if gate.acquire(blocking=False):
         gate.release()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.leases import Use, lease
+from testbed.leases import WAITING, WORKER, Use, holder, is_waited_for, lease
 from testbed.wait import wait_until
 
 Wants = dict[str, Use]
@@ -117,6 +117,19 @@ def test_one_who_wants_it_alone_is_not_passed_by_those_who_share(tmp_path: Path)
         wait_until(lambda: not is_free({"core-01": Use.SHARED}, tmp_path), "the gate is shut", seconds=5)
         let_go()
         assert waiter.recv() == "holding"
+
+
+def test_one_sees_that_a_worker_holds_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WORKER, "gw7")
+    with lease({"core-01": Use.SHARED}, tmp_path):
+        assert holder("gw7", tmp_path).exists()
+    assert not holder("gw7", tmp_path).exists()
+
+
+def test_one_sees_that_somebody_waits_for_whichever_is_free(tmp_path: Path) -> None:
+    with held_elsewhere({"node": Use.SHARED}, tmp_path / WAITING):
+        assert is_waited_for("node", tmp_path)
+    assert not is_waited_for("node", tmp_path)
 
 
 def test_no_machine_is_held_while_the_quorum_is_waited_for(tmp_path: Path) -> None:

@@ -176,7 +176,16 @@ def test_a_drill_without_faults_is_run_by_the_first_who_wants_it(monkeypatch: py
 def test_what_is_chosen_is_tried_with_and_without_its_fault(sabotages: Sabotages) -> None:
     result = sabotages(TWO_CHECKS, TWO_ENTRIES, "-k", "etcd.here", "-v")
     result.assert_outcomes(passed=2, deselected=3)
-    result.stdout.fnmatch_lines(["*etcd.yaml::etcd*here PASSED*", "*etcd.yaml::etcd: without the faults PASSED*"])
+    result.stdout.fnmatch_lines(["*etcd.yaml::etcd*here PASSED*", "*etcd.yaml::etcd: without the faults, beside others PASSED*"])
+
+
+def test_what_needs_nodes_holds_when_all_faults_are_out_and_the_rest_before(
+    sabotages: Sabotages, workers: tuple[str, ...]
+) -> None:
+    check = "@pytest.fixture\ndef nodes(): pass\n" + TWO_CHECKS.replace("< 3", "< 4").replace("here(drill", "here(drill, nodes")
+    result = sabotages(check, TWO_ENTRIES, "-v", *workers)
+    result.assert_outcomes(passed=4, deselected=0 if workers else 2)
+    result.stdout.fnmatch_lines(["caught: 2"])
 
 
 def test_without_the_fault_only_that_is_run_which_noticed_it(sabotages: Sabotages) -> None:

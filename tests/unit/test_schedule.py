@@ -6,7 +6,7 @@ import pytest
 
 from fixtures import schedule
 from fixtures.schedule import FreeFirst, Outlook
-from fixtures.wants import ANY, ANY_TWO, DOCKER_HOST, MACHINES, NODES, named
+from fixtures.wants import ANY, ANY_TWO, DOCKER_HOST, LAST, MACHINES, NODES, named
 from testbed.leases import QUORUM, Use
 
 NAMES = ("boot2docker", "core-01", "core-02", "core-03")
@@ -37,12 +37,13 @@ def test_of_none(): ran("none")
 
 def outlook(
     free: Sequence[str] = NAMES,
-    own: Sequence[str] = (),
+    own: Sequence[str] | Mapping[str, Use] = (),
     ahead: Sequence[Mapping[str, Use]] = (),
     running: Sequence[Mapping[str, Use]] = (),
     waited_for: Sequence[str] = (),
 ) -> Outlook:
-    return Outlook(NAMES, frozenset(own), ahead, running, lambda name, _: name in free, lambda name: name in waited_for)
+    leases = {**dict.fromkeys(own, Use.ALONE), **(own if isinstance(own, Mapping) else {})}
+    return Outlook(NAMES, leases, ahead, running, lambda name, _: name in (*free, LAST), lambda name: name in waited_for)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,10 @@ def outlook(
         (outlook(free=[], own=[DOCKER_HOST]), HOST, True),
         (outlook(free=[], own=[ANY]), ONE, True),
         (outlook(free=[], own=[ANY], waited_for=["core-03"]), ONE, False),
+        (outlook(free=[], own=[ANY], waited_for=[ANY]), ONE, False),
+        # Two share a node; the other is about to want one alone.
+        (outlook(free=["core-03"], own={ANY: Use.SHARED}, ahead=[ONE]), {ANY: Use.SHARED}, False),
+        (outlook(free=[], own={ANY: Use.SHARED}), ONE, True),
         (outlook(free=["core-02"], own=[ANY]), TWO, True),
         (outlook(free=["core-02"]), TWO, False),
         (outlook(free=["core-02", "core-03"], ahead=[ONE]), TWO, False),
@@ -81,6 +86,11 @@ def outlook(
         (outlook(ahead=[{"core-01": Use.SHARED}]), {"core-01": Use.SHARED}, True),
         (outlook(free=["core-02"], ahead=[ONE]), ONE, False),
         (outlook(free=["core-02", "core-03"], ahead=[ONE]), ONE, True),
+        # It will have to be one of these.
+        (outlook(ahead=[ONE]), dict.fromkeys(NAMES[1:], Use.SHARED), False),
+        (outlook(ahead=[{ANY: Use.SHARED}]), dict.fromkeys(NAMES[1:], Use.SHARED), True),
+        (outlook(ahead=[ONE]), {"core-01": Use.ALONE, "core-02": Use.ALONE}, True),
+        (outlook(ahead=[ONE]), {"boot2docker": Use.ALONE, LAST: Use.ALONE}, True),
     ],
 )
 def test_what_need_not_wait_is_allowed(seen: Outlook, wanted: Mapping[str, Use], allowed: bool) -> None:
@@ -100,7 +110,9 @@ def test_nodes_and_machines_get_the_names_that_the_cluster_has() -> None:
         (["redis-different", "redis-restart"], dict.fromkeys((*NAMES[1:], QUORUM), Use.ALONE)),
         (["leader-lost"], {QUORUM: Use.ALONE}),
         (["reboot-of-core-02", "nginx-drill"], {"core-02": Use.ALONE, "core-03": Use.ALONE, QUORUM: Use.ALONE}),
+        (["reboot-of-core-02", "process-killed"], {"core-02": Use.ALONE, ANY_TWO: Use.ALONE, QUORUM: Use.ALONE}),
         (["redis-different"], dict.fromkeys(NAMES[1:], Use.ALONE)),
+        (["process-killed", "leader-lost"], {QUORUM: Use.ALONE}),
         ([], {}),
     ],
 )
@@ -108,8 +120,61 @@ def test_nodes_and_quorum_are_kept_for_the_drill_that_goes_on_and_for_the_next(
     to_come: Sequence[str], wanted: Mapping[str, Use], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "is_to_come", lambda name: name in to_come)
+    monkeypatch.setattr(schedule, "is_free", lambda *_: False)
     monkeypatch.setattr(FreeFirst, "_machines", NAMES)
     assert FreeFirst.__new__(FreeFirst)._wanted_in_background() == wanted
+
+
+def test_two_nodes_are_kept_for_failover_until_it_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "is_to_come", lambda name: name in {"process-killed", "container-killed"})
+    monkeypatch.setattr(schedule, "is_free", lambda *_: True)
+    monkeypatch.setattr(FreeFirst, "_machines", NAMES)
+    assert FreeFirst.__new__(FreeFirst)._wanted_in_background() == {ANY_TWO: Use.ALONE, QUORUM: Use.ALONE}
+
+
+@pytest.mark.parametrize(
+    ("drill", "wanted", "waits"),
+    [
+        ("ha-drill", ONE, True),
+        ("ha-drill", {QUORUM: Use.SHARED}, True),
+        ("redis-different", {QUORUM: Use.SHARED}, False),
+        ("redis-restart", ONE, False),
+        ("redis-restart", {"core-02": Use.ALONE}, False),
+        ("redis-restart", {"core-03": Use.ALONE}, True),
+        ("leader-lost", ONE, False),
+        ("leader-lost", {"core-01": Use.ALONE}, True),
+        ("leader-lost", {QUORUM: Use.SHARED}, True),
+        ("nginx-drill", {QUORUM: Use.SHARED}, False),
+        ("nginx-drill", {"boot2docker": Use.ALONE}, False),
+    ],
+)
+def test_what_a_drill_keeps_others_from(drill: str, wanted: Mapping[str, Use], waits: bool) -> None:
+    assert schedule._is_in_the_way(drill, wanted) is waits
+
+
+@pytest.mark.parametrize(
+    ("does", "next_wants", "ahead"),
+    [
+        (ONE, ONE, {}),
+        (ONE, {ANY: Use.SHARED}, {}),
+        (ONE, HOST, {}),
+        (HOST, ONE, ONE),  # it is boot2docker, as a rule
+        (ONE, TWO, TWO),
+        ({ANY: Use.SHARED}, {ANY: Use.SHARED}, {}),
+        ({ANY: Use.SHARED}, ONE, ONE),  # others may share what it has
+        ({"core-01": Use.ALONE}, ONE, ONE),
+    ],
+)
+def test_the_machine_that_a_worker_has_will_do_for_what_it_begins_next(
+    does: Mapping[str, Use], next_wants: Mapping[str, Use], ahead: Mapping[str, Use], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FreeFirst, "_wants", {"does": does, "next": next_wants})
+    scheduler = FreeFirst.__new__(FreeFirst)
+    scheduler.assigned_work = {"gw0": {"done": {"a": True}, "does": {"b": False}, "next": {"c": False}}}
+    monkeypatch.setattr(schedule, "_holds", lambda _: True)
+    assert scheduler._begun_later("gw0") == [ahead]
+    monkeypatch.setattr(schedule, "_holds", lambda _: False)
+    assert scheduler._begun_later("gw0") == [does, next_wants]
 
 
 CONFTEST = """

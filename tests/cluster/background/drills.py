@@ -45,7 +45,7 @@ ALL = (
     *(Drills(tuple(fault.id for fault in stage), failover.run_named) for stage in failover.STAGES),
     _one(nginx_drill.NAME, nginx_drill.run),
     _one(quorum_drill.NAME, quorum_drill.run),
-    _one(by_hand.NAME, by_hand.run),
     _one(docker_commands_drill.NAME, docker_commands_drill.run),
     _one(cloud_config_drill.NAME, cloud_config_drill.run),
+    _one(by_hand.NAME, by_hand.run),
 )

@@ -9,17 +9,18 @@ ON_NODES = (*ON_ALL_NODES, "redis-restart", "reboot-of-core-02", *FAILOVER, "ngi
 BREAK_QUORUM = ("ha-drill", "redis-restart", "reboot-of-core-02", *FAILOVER)
 TAKE = {"redis-restart": "core-03", "reboot-of-core-02": "core-02", "nginx-drill": "core-03"}
 """The node that each will take; where any will do, the one that it takes if it can."""
-LANES = (ON_NODES, ("quorum-drill", "cluster-by-hand", "docker-commands", "cloud-config"))
+WITHOUT_NODES = ("docker-commands", "cloud-config", "cluster-by-hand")
+LANES = (ON_NODES, ("quorum-drill", *WITHOUT_NODES))
 """Each lane is a process of its own: the drills of the first want the same machines, those of the second can go on beside them.
 
 First come those that want all nodes: as long as workers have tests for boot2docker, which need none. The reboot comes before any
 fault can have made core-02 the manager's leader: the engines of the others would answer late until another leads. Last comes the
 one that leaves others the quorum, when what wants it is all that workers have left.
 """
-AFTER = {"quorum-drill": "ha-drill", "cluster-by-hand": "redis-ambassador"}
+AFTER = {"quorum-drill": "ha-drill", "docker-commands": "redis-different", "cluster-by-hand": "machine-cut-off"}
 """What begins only when a drill of another lane is over: until then the builds, with which workers begin, need the processors.
 
-The first lane takes the longest, and its later drills wait for time-outs, which leaves the processors to a second cluster.
+A second cluster needs them most, so it comes when the workers' own work runs out.
 """
 NAMES = tuple(name for lane in LANES for name in lane)
 
