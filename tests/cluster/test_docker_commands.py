@@ -188,6 +188,8 @@ def test_engine_that_returns_starts_what_runs_elsewhere_by_then(node: Machine, b
     # The sockets first: systemd starts none for a service that runs already.
     with stopped("docker-tcp.socket docker.socket docker.service", node):
         boot2docker.run(f"{service.format('always')}; {service.format('no')}")
-    returned, elsewhere = (machine.run("docker ps --format '{{.Names}}'") for machine in (node, boot2docker))
+    listing = "docker ps --format '{{.Names}}'"
+    returned = settled(lambda: node.run(listing), lambda listed: listed.rc == 0, seconds=20)  # its start is queued
+    elsewhere = boot2docker.run(listing)
     assert {"service-always", "service-no"} <= set(elsewhere.stdout.split()), elsewhere.expected("both services")
     assert returned.stdout == "service-always\n", returned.expected("the service with the flag, a second time, and no other")
