@@ -22,6 +22,9 @@ WAITING = "waiting"
 """Below each of these: what is shared by those who wait for one of several machines, whichever is free first."""
 QUORUM, KEYS = "quorum", "keys"
 OF_ALL_NODES = (QUORUM, KEYS)
+HOST_CONTAINERS = "containers of the host"
+"""Held by who makes machines beside the cluster's, and removes them: `vagrant up` asks each container of the host for its ports,
+and fails where one that was there a moment before is gone (read_used_ports in Vagrant's docker provider)."""
 # What this process holds. Closing any descriptor of a file drops the process's record locks on it (fcntl(2)), and leases
 # taken one after the other could wait for each other: so there is no lease within a lease of the same folder.
 HELD: set[Path] = set()

@@ -64,5 +64,7 @@ TRANSCRIPT = Transcript()
 
 
 def _shown(stream: str) -> str:
-    text = stream if len(stream) <= SHOWN else f"{stream[:SHOWN]}\n[... {len(stream) - SHOWN} characters more]"
+    """Its beginning and, as why a command failed is told last, its end."""
+    half, more = SHOWN // 2, len(stream) - SHOWN
+    text = stream if more <= 0 else f"{stream[:half]}\n[... {more} characters more ...]\n{stream[-half:]}"
     return text if text.endswith("\n") else f"{text}\n"

@@ -15,7 +15,7 @@ from testbed import paths, readiness, scratch, vagrant
 from testbed.cluster import Cluster
 from testbed.engine import CHECKOUT_LABEL
 from testbed.host import Line
-from testbed.leases import Use, lease
+from testbed.leases import HOST_CONTAINERS, Use, lease
 from testbed.machine import Machine
 from testbed.plain_http import HTTP
 from testbed.providers.docker import MACHINE_LABEL
@@ -78,7 +78,7 @@ class Section:
 @contextmanager
 def opened() -> Iterator[Section]:
     """The section in a checkout of its own, which is gone at the end with its machines; what was seen stays."""
-    with lease({"by-hand": Use.ALONE}), scratch.checkout():  # of which there is one
+    with lease({HOST_CONTAINERS: Use.ALONE}), scratch.checkout():
         yield Section()
 
 

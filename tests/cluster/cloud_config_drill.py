@@ -15,6 +15,7 @@ import pytest
 
 from testbed import host
 from testbed.cluster import Cluster
+from testbed.leases import HOST_CONTAINERS, Use, lease
 from testbed.machine import Machine
 from testbed.spare_node import spare_node, wait_until_booted
 from testbed.transcript import Result
@@ -99,7 +100,12 @@ def boots(the_cluster: Cluster) -> Boots:
 
 def run(cluster: Cluster) -> Boots:
     """The drill: three nodes, booted at once beside the cluster, whose services they use."""
-    with TemporaryDirectory() as folder, ExitStack() as nodes, ThreadPoolExecutor() as pool:
+    with (
+        lease({HOST_CONTAINERS: Use.ALONE}),
+        TemporaryDirectory() as folder,
+        ExitStack() as nodes,
+        ThreadPoolExecutor() as pool,
+    ):
         keys_folder = _keys_in(Path(folder))
         user_data = USER_DATA.replace("<key>", (keys_folder / "given.pub").read_text().strip())
         three = (
