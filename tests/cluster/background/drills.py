@@ -16,7 +16,9 @@ from tests.cluster import (
     redis_different_drill,
     redis_dynamic_drill,
     redis_restart_drill,
+    redis_same_drill,
 )
+from tests.cluster.docker_concepts import commit_drill, data_drill
 from tests.cluster.failover import drill as failover
 
 
@@ -40,6 +42,9 @@ ALL = (
     _one(redis_ambassador_drill.NAME, redis_ambassador_drill.run),
     _one(redis_dynamic_drill.NAME, redis_dynamic_drill.run),
     _one(redis_different_drill.NAME, redis_different_drill.run),
+    _one(commit_drill.NAME, commit_drill.run),
+    _one(data_drill.NAME, data_drill.run),
+    _one(redis_same_drill.NAME, redis_same_drill.run),
     _one(redis_restart_drill.NAME, redis_restart_drill.run),
     _one(reboot_drill.NAME, reboot_drill.run),
     *(Drills(tuple(fault.id for fault in stage), failover.run_named) for stage in failover.STAGES),

@@ -5,10 +5,16 @@ from collections.abc import Sequence
 FAILOVER = ("process-killed", "container-killed", "engine-restarted", "machine-killed", "machine-cut-off", "leader-lost")
 FOLDER = "tests/cluster/"
 ON_ALL_NODES = ("ha-drill", "redis-ambassador", "redis-ambassador-dynamic", "redis-different")
-ON_NODES = (*ON_ALL_NODES, "redis-restart", "reboot-of-core-02", *FAILOVER, "nginx-drill")
+ON_TWO_NODES = ("docker-concepts-commit", "docker-concepts-data", "redis-same")
+ON_NODES = (*ON_ALL_NODES, *ON_TWO_NODES, "redis-restart", "reboot-of-core-02", *FAILOVER, "nginx-drill")
 BREAK_QUORUM = ("ha-drill", "redis-restart", "reboot-of-core-02", *FAILOVER)
-TAKE = {"redis-restart": "core-03", "reboot-of-core-02": "core-02", "nginx-drill": "core-03"}
-"""The node that each will take; where any will do, the one that it takes if it can."""
+TAKE = {
+    **dict.fromkeys(ON_TWO_NODES, ("core-03", "core-01")),
+    "redis-restart": ("core-03",),
+    "reboot-of-core-02": ("core-02",),
+    "nginx-drill": ("core-03",),
+}
+"""The nodes that each will take; where any will do, those that it takes if it can."""
 WITHOUT_NODES = ("docker-commands", "cloud-config", "cluster-by-hand")
 LANES = (ON_NODES, ("quorum-drill", *WITHOUT_NODES))
 """Each lane is a process of its own: the drills of the first want the same machines, those of the second can go on beside them.
