@@ -4,6 +4,7 @@ What runs it from its source in the devbox is in test_web_devbox.py.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -53,11 +54,20 @@ def answering(machine: Machine) -> Server:
     return started
 
 
+@contextmanager
+def cleaned(machine: Machine) -> Iterator[Machine]:
+    """The containers `web` and `second` are removed at the end, also when the server did not answer."""
+    try:
+        yield machine
+    finally:
+        machine.run("docker rm -f web second")
+
+
 @pytest.fixture
 def clean(docker_host: Machine) -> Iterator[Machine]:
-    """A machine from which the containers `web` and `second` are removed at the end."""
-    yield docker_host
-    docker_host.run("docker rm -f web second")
+    """A machine from which these containers are removed at the end."""
+    with cleaned(docker_host):
+        yield docker_host
 
 
 @pytest.fixture
@@ -76,8 +86,8 @@ def test_a_server_in_a_container_is_reached_from_another_node(core_01: Machine, 
 @pytest.fixture
 def on_core_01(core_01: Machine) -> Iterator[Server]:
     """The server on core-01."""
-    yield start(core_01, "-p 8080:8080")
-    core_01.run("docker rm -f web")
+    with cleaned(core_01):
+        yield start(core_01, "-p 8080:8080")
 
 
 @claim("web.response-body")
@@ -189,8 +199,8 @@ def test_a_browser_gets_the_page_at_the_public_address(on_a_node: Server) -> Non
 @pytest.fixture
 def on_a_node(node: Machine) -> Iterator[Server]:
     """The server on a node, which tells its public address."""
-    yield answering(node)
-    node.run("docker rm -f web")
+    with cleaned(node):
+        yield answering(node)
 
 
 @claim("web.ps-shows-it")
