@@ -137,7 +137,12 @@ def state(node: Machine, service: str, wanted: str) -> Result:
 
 
 def said(node: Machine, service: str, words: str) -> Result:
-    """What the service's latest start has in the journal, as soon as `words` are in it, else after a while."""
-    ask = f"id=$(systemctl show -P InvocationID {service}); journalctl -o cat _SYSTEMD_INVOCATION_ID=$id + INVOCATION_ID=$id"
-    settled(lambda: node.quietly(f"sudo sh -c '{ask}'"), lambda journal: words in journal.stdout, seconds=SECONDS)
-    return node.run(f"sudo sh -c '{ask}'")
+    """What the service has in the journal since its unit was installed, as soon as `words` are in it, else after a while.
+
+    By unit and time: what a process says just before it ends may be stored after systemd has forgotten the invocation's
+    id (/run/systemd/units), and then has no _SYSTEMD_INVOCATION_ID.
+    """
+    since = f"$(stat -c %.6Y $(systemctl show -P FragmentPath {service}))"
+    ask = f"sudo sh -c 'journalctl --sync; journalctl -o cat -u {service} --since=@{since}'"
+    settled(lambda: node.quietly(ask), lambda journal: words in journal.stdout, seconds=SECONDS)
+    return node.run(ask)
