@@ -19,7 +19,7 @@ SABOTAGES = FOLDER / "sabotages"
 """Where a sabotage holds the machines that it uses, beside the leases that its checks take."""
 WORKER = "PYTEST_XDIST_WORKER"
 WAITING = "waiting"
-"""Below each of these: what is shared by those who wait for one of several machines, whichever is free first."""
+"""Below each of these: the machines that somebody would take, whichever is free first."""
 QUORUM, KEYS = "quorum", "keys"
 OF_ALL_NODES = (QUORUM, KEYS)
 HOST_CONTAINERS = "containers of the host"

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from fixtures import schedule
-from fixtures.schedule import FreeFirst, Outlook
+from fixtures.outlook import Outlook
+from fixtures.schedule import FreeFirst
 from fixtures.wants import ANY, ANY_TWO, DOCKER_HOST, LAST, MACHINES, NODES, named
 from testbed.leases import QUORUM, Use
 
@@ -39,11 +40,10 @@ def outlook(
     free: Sequence[str] = NAMES,
     own: Sequence[str] | Mapping[str, Use] = (),
     ahead: Sequence[Mapping[str, Use]] = (),
-    running: Sequence[Mapping[str, Use]] = (),
     waited_for: Sequence[str] = (),
 ) -> Outlook:
     leases = {**dict.fromkeys(own, Use.ALONE), **(own if isinstance(own, Mapping) else {})}
-    return Outlook(NAMES, leases, ahead, running, lambda name, _: name in (*free, LAST), lambda name: name in waited_for)
+    return Outlook(NAMES, leases, ahead, lambda name, _: name in (*free, LAST), lambda name: name in waited_for)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,8 @@ def outlook(
         (outlook(free=[], own=[DOCKER_HOST]), HOST, True),
         (outlook(free=[], own=[ANY]), ONE, True),
         (outlook(free=[], own=[ANY], waited_for=["core-03"]), ONE, False),
-        (outlook(free=[], own=[ANY], waited_for=[ANY]), ONE, False),
+        (outlook(free=[], own=[ANY], waited_for=["boot2docker"]), ONE, True),
+        (outlook(free=[], own=["core-01"], waited_for=NAMES[1:]), {"core-01": Use.ALONE}, False),
         # Two share a node; the other is about to want one alone.
         (outlook(free=["core-03"], own={ANY: Use.SHARED}, ahead=[ONE]), {ANY: Use.SHARED}, False),
         (outlook(free=[], own={ANY: Use.SHARED}), ONE, True),
@@ -78,9 +79,7 @@ def outlook(
         (outlook(free=["core-02"]), TWO, False),
         (outlook(free=["core-02", "core-03"], ahead=[ONE]), TWO, False),
         (outlook(free=["core-02", "core-03"], ahead=[TWO]), ONE, False),
-        # Another worker may still wait for its two.
-        (outlook(free=["core-02", "core-03"], running=[TWO]), TWO, False),
-        (outlook(free=["core-02"], running=[TWO]), ONE, True),
+        (outlook(free=["core-02", "core-03"], ahead=[TWO]), TWO, False),
         # What another worker is about to begin.
         (outlook(ahead=[{"core-01": Use.ALONE}]), {"core-01": Use.SHARED}, False),
         (outlook(ahead=[{"core-01": Use.SHARED}]), {"core-01": Use.SHARED}, True),
