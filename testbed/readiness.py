@@ -1,6 +1,7 @@
 """When a machine is ready: conditions that are polled, each with its own words for when it does not come true."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import Event
 
@@ -10,11 +11,12 @@ from testbed.errors import TestbedError
 from testbed.machine import Machine
 from testbed.managers import Manager, ManagerError
 from testbed.plain_http import HTTP
-from testbed.wait import wait_until
+from testbed.wait import WaitTimeout, wait_until
 
 ENGINE_SECONDS = 120
 QUORUM_SECONDS = 120
 MANAGER_SECONDS = 60
+SIGN_ON_SECONDS = 20
 NOT_YET = (httpx.TransportError, ValueError, KeyError)
 
 
@@ -38,18 +40,29 @@ def wait_for_members(*members: Machine) -> None:
 def wait_for_manager(manager: Manager, *nodes: Machine) -> None:
     """Return when each of these nodes, asked itself, says that the manager can give work to all of them.
 
-    Whoever is asked alone tells of a node that has just gone as if it were there. Raises WaitTimeout naming those who lack.
+    Whoever is asked alone tells of a node that has just gone as if it were there. A node that lacks for long is reconnected
+    once. Raises WaitTimeout naming those who lack.
     """
 
-    def all_listed(asked: Machine) -> bool:
+    def lacking(asked: Machine) -> list[Machine]:
         able = manager.seen_from(asked).machines()
-        if lacking := [node.name for node in nodes if not able.get(node.name)]:
-            raise ManagerError(f"{asked}: {manager.name} lists no {', '.join(lacking)} as ready")
+        return [node for node in nodes if not able.get(node.name)]
+
+    def all_listed(asked: Machine) -> bool:
+        if names := ", ".join(node.name for node in lacking(asked)):
+            raise ManagerError(f"{asked}: {manager.name} lists no {names} as ready")
         return True
 
     for node in nodes:
         what = f"{node}: {manager.name} lists {', '.join(node.name for node in nodes)}"
-        wait_until(partial(all_listed, node), what, seconds=MANAGER_SECONDS, not_yet=(ManagerError,))
+        listed = partial(wait_until, partial(all_listed, node), what, not_yet=(ManagerError,))
+        try:
+            listed(seconds=SIGN_ON_SECONDS)
+        except WaitTimeout:
+            with suppress(ManagerError):  # nobody leads, so no connection is to blame
+                for each in lacking(node):
+                    manager.reconnect(each)
+            listed(seconds=MANAGER_SECONDS)
 
 
 def wait_for_machine(

@@ -87,6 +87,9 @@ class Manager(Protocol):
     def machines(self) -> dict[str, bool]:
         """The machines that it knows, by name, and whether each can be given work."""
 
+    def reconnect(self, machine: Machine) -> None:
+        """Have the machine sign on anew, as it is up, and still is none of those that can be given work."""
+
     def leader(self) -> str:
         """The name of the machine that decides where services run; empty while there is none."""
 

@@ -36,6 +36,9 @@ class Fleet:
         known = self._addresses().values()
         return {node.name: node.address in known for node in self.nodes}
 
+    def reconnect(self, machine: Machine) -> None:
+        """Nothing to do: fleetd tells etcd of its machine again and again."""
+
     def leader(self) -> str:
         lease = json.loads(self._ask(f"curl -s -m 5 {LEADER}"))
         if "node" not in lease:

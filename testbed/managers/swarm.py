@@ -55,6 +55,15 @@ class Swarm:
         ready = {node["Description"]["Hostname"]: _is_ready(node) for node in self._nodes()}
         return {machine.name: ready.get(machine.name, False) for machine in self.nodes}
 
+    def reconnect(self, machine: Machine) -> None:
+        """Its connections to the managers break, at which its engine opens new ones, and no container ends.
+
+        An engine that signs on in the moment in which the leader gives up its former connection is listed as down for as long
+        as the new one lasts: register waits in markNodeReady for the next batch of updates, and the former connection's timer
+        goes off meanwhile (swarmkit, manager/dispatcher/dispatcher.go).
+        """
+        machine.run("sudo ss --kill --tcp --no-header state established dport = 2377")
+
     def leader(self) -> str:
         leading = (node for node in self._nodes() if node.get("ManagerStatus", {}).get("Leader"))
         return next((str(node["Description"]["Hostname"]) for node in leading), "")

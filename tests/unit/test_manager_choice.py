@@ -27,6 +27,10 @@ class Told:
     name: str = "told"
     asked: Machine = NODES[0]
     questions: int = field(default=0)
+    reconnected: list[Machine] = field(default_factory=list)
+
+    def reconnect(self, machine: Machine) -> None:
+        self.reconnected.append(machine)
 
     def seen_from(self, _: Machine) -> "Told":
         return self
@@ -74,7 +78,16 @@ def test_node_counts_when_the_manager_lists_it_as_ready() -> None:
     assert manager.questions == 4  # the second node is asked, too
 
 
+def test_node_that_lacks_for_long_is_reconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "SIGN_ON_SECONDS", 0)
+    one, both = {"core-01": True, "core-02": False}, {"core-01": True, "core-02": True}
+    manager = Told([one, one, both])
+    readiness.wait_for_manager(manager, *NODES[:2])  # type: ignore[arg-type]  # as above
+    assert manager.reconnected == [NODES[1]]
+
+
 def test_node_that_is_not_listed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "SIGN_ON_SECONDS", 0)
     monkeypatch.setattr(readiness, "MANAGER_SECONDS", 0)
     with pytest.raises(WaitTimeout, match=r"told lists core-01, core-02: .*told lists no core-02 as ready"):
         readiness.wait_for_manager(Told([{"core-01": True, "core-02": False}]), *NODES[:2])  # type: ignore[arg-type]  # as above

@@ -1,12 +1,16 @@
 """The proof that checks can fail, tried on a small suite without machines: its faults are constants that are set."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from fixtures.sabotage.hold import wanted
+from fixtures.sabotage.items import WithoutFaults
+from fixtures.sabotage.plugin import in_pairs
 from fixtures.sabotage.sharing import shared_drills
 from fixtures.wants import AFTERWARDS, ANY
 from testbed import paths
@@ -218,6 +222,26 @@ def test_the_scheduler_knows_what_a_sabotage_will_hold() -> None:
     assert wanted(["node"]) == {ANY: Use.ALONE}
     assert wanted(["host"]) == {AFTERWARDS: Use.SHARED}
     assert wanted(["core-01", "boot2docker"]) == {"core-01": Use.ALONE, "boot2docker": Use.ALONE}
+
+
+@pytest.mark.parametrize(
+    ("uses", "workers"),
+    [("nodes", 1), ("[core-01, quorum]", 1), ("core-01", 2)],
+)
+def test_what_follows_one_another_in_any_case_is_of_one_worker(sabotages: Sabotages, uses: str, workers: int) -> None:
+    entries = TWO_ENTRIES.replace("together: both", f"uses: {uses}")
+    result = sabotages(TWO_CHECKS.replace("< 3", "< 4"), entries, "-n", "2", "--dist", "loadgroup", "-v")
+    ended = [line.split()[0] for line in result.outlines if re.search(r"PASSED .*(get|here)", line)]
+    assert (len(ended), len(set(ended))) == (2, workers)
+
+
+@pytest.mark.parametrize(
+    ("drills", "handed_out"),
+    [([], []), ([1], [1]), ([0, 2, 1], [2, 0, 1]), ([0, 1, 2, 3], [3, 1, 2, 0])],
+)
+def test_after_much_without_faults_a_worker_gets_little(drills: Sequence[int], handed_out: Sequence[int]) -> None:
+    items = [Mock(spec=WithoutFaults, drills=count, sabotages=[]) for count in drills]
+    assert [item.drills for item in in_pairs(items)] == handed_out
 
 
 def test_a_rewritten_command_must_be_one_of_the_checks(sabotages: Sabotages) -> None:
